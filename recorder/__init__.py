@@ -1,0 +1,1 @@
+"""Frames in, CMAF and playlists out. It knows nothing of peers."""

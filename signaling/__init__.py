@@ -1,0 +1,1 @@
+"""Real time: typed messages, rooms while they run, the media plane."""

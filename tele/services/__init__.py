@@ -1,0 +1,1 @@
+"""Use cases, one a file: parse nothing, serialise nothing, decide and store."""

@@ -1,0 +1,1 @@
+"""HTTP: one module an area, thin over the services."""
