@@ -1,0 +1,53 @@
+"""Fixtures that every test may ask for: the real peers, started once a run and only when a test needs them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests import peers
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with peers.redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with peers.postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with peers.s3_server(tmp_path_factory.mktemp("s3")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def chromium_executable() -> tuple[str, dict[str, str]]:
+    """Path and environment of the browser, unpacked on first use."""
+    return peers.chromium()
+
+
+@pytest.fixture
+async def browser(chromium_executable: tuple[str, dict[str, str]]) -> AsyncIterator[Browser]:
+    """A fresh headless Chromium with fake camera and microphone, in which media may play without a click."""
+    executable, environment = chromium_executable
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable, env=environment, args=[*peers.CHROMIUM_FLAGS, peers.AUTOPLAY_FLAG]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The top folder of the checkout."""
+    return Path(__file__).resolve().parent.parent
