@@ -1,4 +1,4 @@
-"""Builds web_client/ with the Node.js that a Python package carries, so that installing needs no Node on the machine."""
+"""Builds web_client/ with the Node.js that a Python package carries, so that installing needs no Node."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def run(what: str, *command: str | Path) -> None:
     """Run one set-up step; on failure show its output and stop with a sentence that says what to do."""
     began = time.monotonic()
     say(f"{what} …")
-    step = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
+    step = subprocess.run([str(part) for part in command], check=False, cwd=ROOT, capture_output=True, text=True)
     if step.returncode:
         sys.stderr.write(step.stdout + step.stderr)
         raise SystemExit(
@@ -61,7 +61,7 @@ def inputs_digest() -> str:
 def one_at_a_time() -> Iterator[None]:
     """Two commands started together must not set up the same folder at once."""
     VENV.mkdir(exist_ok=True)
-    with open(VENV / ".lock", "w") as lock:
+    with (VENV / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -40,7 +40,7 @@ class MediaTap(Protocol):
         """A publication began; its packets follow."""
 
     def packet(self, publication: str, data: bytes, arrival: float) -> None:
-        """One decrypted RTP packet with its header, retransmissions already restored to their original form (RFC 4588 §4).
+        """One decrypted RTP packet with its header; a retransmission is restored to its original form (RFC 4588 §4).
 
         Packets come in order of arrival: late, missing and doubled ones are the listener's to sort out.
         """
