@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import struct
@@ -110,7 +111,7 @@ class LinkServer:
                 subject = str(arguments.get("room") or arguments.get("recording") or "")
                 task = self._tasks.spawn(self._answer(writer, message, self._last.get(subject)), "call")
                 self._last[subject] = task
-                task.add_done_callback(lambda done, subject=subject: self._forget(subject, done))
+                task.add_done_callback(functools.partial(self._forget, subject))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the front went away; it comes back by itself
         except ValueError as mistake:
