@@ -1,0 +1,196 @@
+/** One peer connection that heals itself: an ICE restart first, a new connection under a new session when that fails. */
+
+import { RequestError, type Source } from "../protocol";
+import { fingerprints, Serial } from "./queue";
+
+/** `idle`: nothing to carry yet. `interrupted`: it worked before and does not now. */
+export type LinkState = "idle" | "connecting" | "connected" | "interrupted" | "closed";
+
+/** How the media plane is reached; rejects with {@link RequestError}. */
+export interface Signalling {
+  publish(session: string, sdp: string, sources: Record<string, Source>): Promise<string>;
+  subscribe(session: string): Promise<void>;
+  answer(session: string, version: number, sdp: string): Promise<void>;
+  /** Whether the signalling line carries now; asks the server rather than trusting the socket's last word. */
+  alive(): Promise<boolean>;
+}
+
+export interface LinkOptions {
+  signalling: Signalling;
+  createPeer: () => RTCPeerConnection;
+  newSession: () => string;
+  onState: (state: LinkState) => void;
+}
+
+/** Browsers often come back by themselves from "disconnected": wait a moment before doing anything. */
+const PATIENCE = 1_500;
+/** A restart or a new connection that has not connected by then is given up. */
+const CONNECT_LIMIT = 6_000;
+const RETRY_FIRST = 500;
+const RETRY_MOST = 4_000;
+
+export abstract class Link {
+  protected peer: RTCPeerConnection;
+  protected session: string;
+  /** The server's keys as first seen by this connection; other keys mean that the server forgot us. */
+  protected remoteKeys = "";
+  protected readonly options: LinkOptions;
+  protected readonly serial = new Serial();
+  #state: LinkState = "idle";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #retry = RETRY_FIRST;
+  #wasConnected = false;
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+    this.session = options.newSession();
+    this.peer = this.#newPeer();
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  get connection(): RTCPeerConnection {
+    return this.peer;
+  }
+
+  /** Fill a new peer connection, before it negotiates. */
+  protected abstract furnish(): void;
+  /** Exchange descriptions; `restart` asks for new ICE credentials on the same DTLS association. Runs inside `serial`. */
+  protected abstract negotiate(restart: boolean): Promise<void>;
+
+  /** First connection. */
+  start(): Promise<void> {
+    return this.serial.run(async () => {
+      this.furnish();
+      await this.#attempt(false);
+    });
+  }
+
+  /** The signalling line is back, or the network changed: find the server again, keeping the session. */
+  resume(): Promise<void> {
+    return this.serial.run(() => this.#attempt(true));
+  }
+
+  /** The server lost this session: begin anew. */
+  rebuild(): Promise<void> {
+    return this.serial.run(() => this.#rebuild());
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#enter("closed");
+    this.#drop(this.peer);
+  }
+
+  /** Compare the server's keys with those seen first; throws when this connection cannot go on. */
+  protected admit(sdp: string): void {
+    const keys = fingerprints(sdp);
+    if (this.remoteKeys && keys && keys !== this.remoteKeys) throw new ForgottenError();
+    this.remoteKeys = keys;
+  }
+
+  /** Negotiate again because of what we send or receive; heals as usual when it fails. */
+  protected renegotiate(): Promise<void> {
+    return this.serial.run(() => this.#attempt(false));
+  }
+
+  /** Descriptions were exchanged: from now on the transport must come up within the limit. */
+  protected expectConnected(): void {
+    if (this.#state === "closed") return;
+    if (this.peer.connectionState === "connected") return this.#connected();
+    this.#enter(this.#wasConnected ? "interrupted" : "connecting");
+    this.#arm(CONNECT_LIMIT, () => void this.#heal(true));
+  }
+
+  /** What a failed exchange leads to: waiting for the line, or a new connection. */
+  protected recover(error: unknown): void {
+    if (this.#state === "closed") return;
+    const lineDown = error instanceof RequestError && ["offline", "timeout", "signed-out"].includes(error.code);
+    if (!(error instanceof ForgottenError) && !lineDown) console.warn("media negotiation failed:", error);
+    if (this.#wasConnected && this.peer.connectionState !== "connected") this.#enter("interrupted");
+    const delay = error instanceof ForgottenError ? 0 : this.#retry;
+    this.#retry = Math.min(this.#retry * 2, RETRY_MOST);
+    this.#arm(delay, () => void this.#heal(!lineDown));
+  }
+
+  async #attempt(restart: boolean): Promise<void> {
+    if (this.#state === "closed") return;
+    try {
+      await this.negotiate(restart);
+    } catch (error) {
+      this.recover(error);
+    }
+  }
+
+  async #rebuild(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#drop(this.peer);
+    this.session = this.options.newSession();
+    this.remoteKeys = "";
+    this.peer = this.#newPeer();
+    this.#enter(this.#wasConnected ? "interrupted" : "connecting");
+    this.furnish();
+    await this.#attempt(false);
+  }
+
+  /** Without a signalling line nothing can be agreed: `resume()` follows when it is back. */
+  async #heal(anew: boolean): Promise<void> {
+    if (this.#state === "closed" || !(await this.options.signalling.alive())) return;
+    await this.serial.run(() => (anew ? this.#rebuild() : this.#attempt(true)));
+  }
+
+  #newPeer(): RTCPeerConnection {
+    const peer = this.options.createPeer();
+    peer.onconnectionstatechange = () => {
+      if (peer !== this.peer || this.#state === "closed") return;
+      switch (peer.connectionState) {
+        case "connected":
+          this.#connected();
+          break;
+        case "disconnected":
+          this.#enter("interrupted");
+          this.#arm(PATIENCE, () => void this.#heal(false));
+          break;
+        case "failed":
+          this.#enter("interrupted");
+          this.#arm(0, () => void this.#heal(false));
+          break;
+      }
+    };
+    return peer;
+  }
+
+  #connected(): void {
+    clearTimeout(this.#timer);
+    this.#retry = RETRY_FIRST;
+    this.#wasConnected = true;
+    this.#enter("connected");
+  }
+
+  #arm(delay: number, action: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, delay);
+  }
+
+  #drop(peer: RTCPeerConnection): void {
+    peer.onconnectionstatechange = null;
+    peer.ontrack = null;
+    peer.close();
+  }
+
+  #enter(state: LinkState): void {
+    if (state === this.#state || this.#state === "closed") return;
+    this.#state = state;
+    this.options.onState(state);
+  }
+}
+
+/** The server answered with other keys: it no longer knows this session. */
+export class ForgottenError extends Error {
+  constructor() {
+    super("the media server began anew");
+    this.name = "ForgottenError";
+  }
+}

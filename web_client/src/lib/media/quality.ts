@@ -1,0 +1,101 @@
+/** How good the line is, in words, from two samples of getStats(): good, weak or lost. */
+
+export type LineQuality = "good" | "weak" | "lost";
+
+/** Counters of one moment, summed over all streams; times in seconds, `at` in milliseconds. */
+export interface LineSample {
+  at: number;
+  /** RTP packets received and found missing, both ever growing. */
+  received: number;
+  missing: number;
+  /** Seconds in which a remote picture stood still. */
+  frozen: number;
+  bytesSent: number;
+  /** Answers to ICE checks, over both connections: the sign of life of a line on which nobody speaks. */
+  checksAnswered: number;
+  /** The share of our packets that the server missed in its last report, 0 to 1. */
+  lossUp: number;
+  roundTrip: number;
+  /** The encoder sends less than it would like because of the line. */
+  limited: boolean;
+}
+
+export const EMPTY_SAMPLE: LineSample = {
+  at: 0, received: 0, missing: 0, frozen: 0, bytesSent: 0, checksAnswered: 0, lossUp: 0, roundTrip: 0, limited: false,
+}; // prettier-ignore
+
+const WEAK_LOSS = 0.04;
+const WEAK_ROUND_TRIP = 0.5;
+const WEAK_FROZEN_SHARE = 0.1;
+/** Browsers check ICE consent every 5 s or so (RFC 7675 §5.1): silence below this says nothing. */
+const LOST_AFTER = 7_000;
+/** A line is called good again only after this many good samples, so that the words do not flicker. */
+const GOOD_SAMPLES = 3;
+
+/** Judges a stream of samples; remembers what it needs between them. */
+export class LineMeter {
+  #last: LineSample | null = null;
+  #lifeAt = 0;
+  #goodInRow = 0;
+  #verdict: LineQuality = "good";
+
+  /** `connected`: whether the browser itself still believes in the connection. */
+  judge(sample: LineSample, connected: boolean): LineQuality {
+    const last = this.#last;
+    this.#last = sample;
+    if (!last || sample.at <= last.at) {
+      this.#lifeAt = sample.at;
+      return this.#verdict;
+    }
+    // Counters start again from zero after a rebuild: that is a sign of life too.
+    if (sample.received !== last.received || sample.checksAnswered !== last.checksAnswered) this.#lifeAt = sample.at;
+    if (!connected || sample.at - this.#lifeAt > LOST_AFTER) return this.#say("lost");
+    return this.#say(isWeak(last, sample) ? "weak" : "good");
+  }
+
+  #say(quality: LineQuality): LineQuality {
+    this.#goodInRow = quality === "good" ? this.#goodInRow + 1 : 0;
+    if (quality !== "good" || this.#goodInRow >= GOOD_SAMPLES || this.#verdict === "lost") this.#verdict = quality;
+    return this.#verdict;
+  }
+}
+
+function isWeak(last: LineSample, sample: LineSample): boolean {
+  const received = Math.max(0, sample.received - last.received);
+  const missing = Math.max(0, sample.missing - last.missing);
+  const seconds = (sample.at - last.at) / 1000;
+  const lossDown = received + missing > 20 ? missing / (received + missing) : 0;
+  return (
+    lossDown > WEAK_LOSS ||
+    sample.lossUp > WEAK_LOSS ||
+    sample.roundTrip > WEAK_ROUND_TRIP ||
+    Math.max(0, sample.frozen - last.frozen) / seconds > WEAK_FROZEN_SHARE
+  );
+}
+
+type Report = Record<string, unknown> & { type: string };
+
+/** Sum the reports of all peer connections into one sample; fields that a browser does not have count as zero. */
+export function sampleOf(reports: Iterable<Report>, at: number): LineSample {
+  const sample = { ...EMPTY_SAMPLE, at };
+  const figure = (report: Report, field: string): number =>
+    typeof report[field] === "number" && Number.isFinite(report[field]) ? (report[field] as number) : 0;
+  for (const report of reports) {
+    if (report.type === "inbound-rtp") {
+      sample.received += figure(report, "packetsReceived");
+      sample.missing += Math.max(0, figure(report, "packetsLost"));
+      sample.frozen += figure(report, "totalFreezesDuration");
+    } else if (report.type === "outbound-rtp") {
+      sample.bytesSent += figure(report, "bytesSent");
+      // The small second camera is always small: it tells nothing.
+      sample.limited ||= report.qualityLimitationReason === "bandwidth" && figure(report, "frameHeight") > 240;
+    } else if (report.type === "remote-inbound-rtp") {
+      sample.lossUp = Math.max(sample.lossUp, figure(report, "fractionLost"));
+      sample.roundTrip = Math.max(sample.roundTrip, figure(report, "roundTripTime"));
+    } else if (report.type === "candidate-pair" && report.nominated === true) {
+      sample.checksAnswered += figure(report, "responsesReceived");
+      sample.roundTrip = Math.max(sample.roundTrip, figure(report, "currentRoundTripTime"));
+    }
+  }
+  return sample;
+}
