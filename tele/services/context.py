@@ -1,0 +1,44 @@
+"""What every service is given: the database, the clock, and the hooks to the live world. Made once, by the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tele.services.attempts import Attempts
+from tele.services.notify import Notifier, PagingWake, Presence, SessionWatch
+from tele.services.passwords import Passwords
+from tele.services.reference import Reference
+from tele.store.database import Database
+from tele.store.objects import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that a site may set."""
+
+    upload_bytes: int = 50 * 1024 * 1024
+    image_pixels: int = 60_000_000
+    files_per_case: int = 60
+    session_idle: timedelta = timedelta(hours=12)
+    session_absolute: timedelta = timedelta(days=7)
+    draft_files_kept: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a use case needs. Services know neither HTTP nor sockets."""
+
+    database: Database
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    objects: ObjectStore
+    notifier: Notifier
+    presence: Presence
+    watch: SessionWatch
+    paging: PagingWake
+    passwords: Passwords
+    attempts: Attempts
+    reference: Reference
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,40 @@
+"""Telling open pages that something changed. A hint, never the only copy: what must not be lost is a row first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+
+class Notifier(Protocol):
+    """Sends one event to every open page of those concerned, on any node. Never raises for who is not there."""
+
+    async def practitioner(self, practitioner_id: str, event: str, payload: dict[str, Any]) -> None:
+        """To all pages of one person."""
+
+    async def coordinators(self, organisation_id: str, event: str, payload: dict[str, Any]) -> None:
+        """To the pages of those who coordinate this organisation."""
+
+    async def consultation(self, consultation_id: str, event: str, payload: dict[str, Any]) -> None:
+        """To the pages of all who take part in this case."""
+
+
+class Presence(Protocol):
+    """Who can be rung in the browser."""
+
+    async def open_pages(self, practitioner_ids: Collection[str]) -> set[str]:
+        """Those of these people who have a signed-in page open now, on any node."""
+
+
+class SessionWatch(Protocol):
+    """Ends what a session holds open: sockets, and with them media."""
+
+    async def ended(self, practitioner_id: str, session_ids: Collection[str] | None, reason: str) -> None:
+        """These sessions (None: all) are over: `signed-out`, `expired`, `disabled` or `password-changed`."""
+
+
+class PagingWake(Protocol):
+    """The loop that rings specialists."""
+
+    def wake(self, request_id: str) -> None:
+        """A committed change of this request may need ringing now; returns at once."""

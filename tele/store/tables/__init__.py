@@ -1,0 +1,29 @@
+"""Every table, so that one import knows the whole schema."""
+
+from __future__ import annotations
+
+from tele.store.tables.audit_event import AuditEvent
+from tele.store.tables.base import ID, Base, UtcDateTime
+from tele.store.tables.case_record import Addendum, Consent, DocumentReference, Message, Opinion
+from tele.store.tables.consultation import Encounter, Recording, ServiceRequest, Viewer
+from tele.store.tables.people import Organisation, Practitioner, PractitionerRole, SignInSession
+
+__all__ = [
+    "ID",
+    "Addendum",
+    "AuditEvent",
+    "Base",
+    "Consent",
+    "DocumentReference",
+    "Encounter",
+    "Message",
+    "Opinion",
+    "Organisation",
+    "Practitioner",
+    "PractitionerRole",
+    "Recording",
+    "ServiceRequest",
+    "SignInSession",
+    "UtcDateTime",
+    "Viewer",
+]

@@ -1,0 +1,120 @@
+"""Errors as RFC 9457 problem documents, in the caller's language, telling nothing of the inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from tele.domain.people import choose_language
+from tele.domain.refusals import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Refusal,
+    SignedOut,
+    TooLarge,
+    TooMany,
+    Unavailable,
+    Unknown,
+    WrongType,
+)
+from tele.services.reference import Reference
+from tele.web.api import ACTOR
+
+log = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATUS: dict[type[Refusal], int] = {
+    SignedOut: 401,
+    Forbidden: 403,
+    Unknown: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    WrongType: 415,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+
+def status_of(refusal: Refusal) -> int:
+    """The HTTP status that says this (RFC 9110 §15)."""
+    return next((status for kind, status in STATUS.items() if isinstance(refusal, kind)), 400)
+
+
+def language_of(request: web.Request) -> str:
+    """The account's language, else the browser's."""
+    actor = request.get(ACTOR)
+    return actor.language if actor else choose_language(request.headers.get("Accept-Language", ""))
+
+
+def problem(reference: Reference, request: web.Request, refusal: Refusal) -> web.Response:
+    """The document for a refusal."""
+    language = language_of(request)
+    title, detail = reference.say(refusal, language)
+    status = status_of(refusal)
+    document: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": refusal.code,
+        **refusal.extra,
+    }
+    if isinstance(refusal, Invalid):
+        texts = reference.wording[language].get("fields", {})
+        document["errors"] = [
+            {"field": each.field, "code": each.code, "message": texts.get(each.code, each.code)}
+            for each in refusal.errors
+        ]
+    headers = {"Cache-Control": "no-store", "Content-Language": language}
+    if isinstance(refusal, TooMany):
+        headers["Retry-After"] = str(refusal.retry_after)
+    return web.Response(
+        text=json.dumps(document, ensure_ascii=False),
+        status=status,
+        headers=headers,
+        content_type="application/problem+json",
+    )
+
+
+def middleware(reference: Reference) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """The outermost middleware: turns every exception into a problem document."""
+
+    @web.middleware
+    async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return problem(reference, request, refusal)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _plain(reference, request, error)
+        except (ConnectionError, TimeoutError):
+            raise  # the caller went away: nobody is left to tell
+        except Exception as error:
+            log.exception("request.failed", method=request.method, path=request.path, error=type(error).__name__)
+            return _refused(reference, request, 500, "error")
+
+    return problems
+
+
+def _plain(reference: Reference, request: web.Request, error: web.HTTPException) -> web.Response:
+    code = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(error.status, "error")
+    response = _refused(reference, request, error.status, code)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response
+
+
+def _refused(reference: Reference, request: web.Request, status: int, code: str) -> web.Response:
+    title, detail = reference.say(Refusal(code), language_of(request))
+    document = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return web.Response(
+        text=json.dumps(document, ensure_ascii=False), status=status, content_type="application/problem+json"
+    )
