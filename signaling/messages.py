@@ -46,7 +46,7 @@ class Hello(ClientMessage):
 
 class RoomJoin(ClientMessage):
     event: ClassVar[str] = "room.join"
-    rule: ClassVar[Rule] = "signed-in"  # whether this person belongs to the room is asked of the database, in the handler
+    rule: ClassVar[Rule] = "signed-in"  # whose room it is, the handler asks the database
     room: Id
     codecs: Annotated[list[Literal["H264", "VP9"]], Field(max_length=2)]
     participant: Id | None = None

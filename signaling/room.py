@@ -1,0 +1,78 @@
+"""One call while it runs: who is in it and what they switched on. Plain state, no I/O."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Direction = Literal["publish", "subscribe"]
+RecordingMark = Literal["on", "paused", "off"]
+
+
+def participant_id(room: str, practitioner: str) -> str:
+    """The seat of a person in a room: the same after a reload, a lost line, or a restart of the server.
+
+    It is derived, not stored, so that whoever comes back finds their seat (and their recorded track) again. It grants
+    nothing: each message is checked against the session that sent it.
+    """
+    digest = hashlib.sha256(f"{room}:{practitioner}".encode()).digest()
+    return "p_" + base64.urlsafe_b64encode(digest)[:16].decode()
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody's seat. It outlives the connection: `sid` is None while they are away and may still come back."""
+
+    participant: str
+    practitioner: str = ""
+    name: str = ""
+    role: str = ""
+    sid: str | None = None
+    mic: bool = True
+    camera: bool = True
+    screen: bool = False
+    peers: dict[Direction, str] = field(default_factory=dict)
+    """State of the media connections, in the words of RTCPeerConnection.connectionState."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether their media flows, or is about to: shown to the others in words."""
+        states = self.peers.values()
+        return self.sid is not None and not any(state in ("disconnected", "failed") for state in states)
+
+    def public(self) -> dict[str, Any]:
+        """As `room.people` shows it."""
+        return {
+            "participant": self.participant,
+            "id": self.practitioner,
+            "name": self.name,
+            "role": self.role,
+            "mic": self.mic,
+            "camera": self.camera,
+            "screen": self.screen,
+            "connected": self.connected,
+        }
+
+
+@dataclass(slots=True)
+class Room:
+    """A call: people, what is on the stage, and the recording mark that everybody sees."""
+
+    id: str
+    consultation: str
+    recording: str | None
+    """Id of the recording, when the patient agreed to one."""
+    mark: RecordingMark = "off"
+    mark_reason: str | None = None
+    stage: str | None = None
+    people: dict[str, Person] = field(default_factory=dict)
+
+    def public_people(self) -> list[dict[str, Any]]:
+        """Everybody with a seat, in the order in which they came."""
+        return [person.public() for person in self.people.values()]
+
+    def by_sid(self, sid: str) -> Person | None:
+        """Whose connection this is."""
+        return next((person for person in self.people.values() if person.sid == sid), None)
