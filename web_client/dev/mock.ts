@@ -1,0 +1,5 @@
+/** Placeholder of the mock server. */
+import type { Plugin } from "vite";
+export function mock(): Plugin {
+  return { name: "mock-server" };
+}
