@@ -1,0 +1,542 @@
+"""The paging of requests: single steps by example, and whole days of them against the promises, by hypothesis."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from tele.domain.escalation import Policy, Step
+from tele.domain.paging import PagingError, begin, in_order, may_ring, step
+from tele.domain.paging_forecast import Next, forecast, line_code
+from tele.domain.paging_queue import queue_order
+from tele.domain.paging_state import (
+    Accepted,
+    AskedMore,
+    Assigned,
+    CallCoordinator,
+    Cancelled,
+    Candidate,
+    Command,
+    Declined,
+    Event,
+    Floor,
+    Looked,
+    Page,
+    Reach,
+    Reopened,
+    Replied,
+    RingAgain,
+    Snoozed,
+    State,
+    StopPage,
+    from_json,
+    to_json,
+)
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LONG_AGO = NOON - timedelta(hours=2)
+ONE_BY_ONE = Policy(steps=(Step(who="on-call", seconds=25), Step(who="coordinator")), again_s=180)
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def someone(name: str, idle: float = 0, **changes: object) -> Candidate:
+    one = Candidate(name, LONG_AGO, None, LONG_AGO - timedelta(seconds=idle), True, frozenset({"page"}))
+    return replace(one, **changes)  # type: ignore[arg-type]
+
+
+ANN, BO = someone("ann", idle=9), someone("bo", idle=5)
+
+
+class Case:
+    """One request with its clock, for examples."""
+
+    def __init__(self, policy: Policy = ONE_BY_ONE) -> None:
+        self.state = begin(policy)
+        self.ids = (f"page-{number}" for number in itertools.count(1))
+
+    def do(self, event: Event, *floor: Candidate, after: float = 0) -> list[Command]:
+        self.state, commands = step(self.state, event, floor, at(after), lambda: next(self.ids))
+        return [one for one in commands if isinstance(one, Page | StopPage | CallCoordinator | Reach)]
+
+    @property
+    def ringing(self) -> list[str]:
+        return [ring.practitioner for ring in self.state.rings]
+
+
+def brief(commands: list[Command]) -> list[str]:
+    """Commands as words, for comparing."""
+    words = []
+    for command in commands:
+        match command:
+            case Page(ring):
+                words.append(f"page {ring.practitioner}")
+            case Reach(ring):
+                words.append(f"reach {ring.practitioner} by {'+'.join(ring.channels)}")
+            case StopPage(ring, outcome, _):
+                words.append(f"stop {ring.practitioner} {outcome}")
+            case CallCoordinator(why, _):
+                words.append(f"call {why}")
+    return words
+
+
+def test_time_out_rings_the_next_and_then_the_coordinator() -> None:
+    case = Case()
+    assert brief(case.do(Looked(), ANN, BO)) == ["page ann"]
+    assert case.state.wake_at == at(25)
+    assert brief(case.do(Looked(), ANN, BO, after=24)) == []
+    assert brief(case.do(Looked(), ANN, BO, after=25)) == ["stop ann timed-out", "page bo"]
+    assert brief(case.do(Looked(), ANN, BO, after=50)) == ["stop bo timed-out", "call nobody-took-it"]
+    assert (case.state.stage, case.state.wake_at) == ("queued", at(230))
+    assert brief(case.do(Looked(), ANN, BO, after=230)) == ["page ann"]
+
+
+def test_decline_rings_the_next_and_is_not_asked_again() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    assert brief(case.do(Declined("ann", "not my field"), ANN, BO, after=3)) == ["stop ann declined", "page bo"]
+    case.do(Looked(), ANN, BO, after=28)
+    assert brief(case.do(Looked(), ANN, BO, after=300)) == ["page bo"]
+
+
+def test_nobody_on_call_calls_the_coordinator_and_rings_who_comes() -> None:
+    case = Case()
+    assert brief(case.do(Looked())) == ["call nobody-on-call"]
+    assert line_code(case.state, ()) == "nobody-on-call"
+    assert brief(case.do(Looked(), replace(ANN, on_since=at(40)), after=40)) == ["page ann"]
+
+
+def test_a_busy_specialist_is_rung_as_soon_as_free() -> None:
+    case = Case()
+    busy = replace(ANN, free=False)
+    assert brief(case.do(Looked(), busy)) == ["call nobody-free"]
+    assert line_code(case.state, (busy,)) == "everyone-busy"
+    assert brief(case.do(Looked(), ANN, after=30)) == ["page ann"]
+
+
+def test_who_let_it_ring_and_comes_on_call_anew_is_rung_again() -> None:
+    case = Case()
+    case.do(Looked(), ANN)
+    case.do(Looked(), ANN, after=25)
+    assert brief(case.do(Looked(), ANN, after=30)) == []
+    assert brief(case.do(Looked(), after=31)) == []
+    assert brief(case.do(Looked(), replace(ANN, on_since=at(40)), after=40)) == ["page ann"]
+
+
+def test_in_ten_minutes_rings_others_first_and_then_the_same_again() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    assert brief(case.do(Snoozed("ann"), ANN, BO, after=5)) == ["stop ann snoozed", "page bo"]
+    assert brief(case.do(Declined("bo"), ANN, BO, after=9)) == ["stop bo declined", "call nobody-took-it"]
+    assert line_code(case.state, (ANN, BO)) == "snoozed"
+    assert forecast(case.state, (ANN, BO), at(9)) == [Next("ann", 596)]
+    assert brief(case.do(Looked(), ANN, BO, after=189)) == ["call nobody-took-it"]
+    assert brief(case.do(Looked(), ANN, BO, after=605)) == ["page ann"]
+
+
+def test_a_snoozed_request_can_be_accepted_at_any_time() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    case.do(Snoozed("ann"), ANN, BO, after=5)
+    assert brief(case.do(Accepted("ann"), ANN, BO, after=60)) == ["stop bo taken"]
+    assert case.state.accepted_by == "ann"
+
+
+def test_only_who_was_rung_can_accept_and_only_one() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    with pytest.raises(PagingError, match="not-yours"):
+        case.do(Accepted("bo"), ANN, BO, after=1)
+    case.do(Accepted("ann"), ANN, BO, after=2)
+    with pytest.raises(PagingError, match="taken"):
+        case.do(Accepted("ann"), ANN, BO, after=3)
+
+
+def test_ring_all_at_once_first_wins_and_the_others_stop() -> None:
+    case = Case(Policy(steps=(Step(who="on-call", ring="all", seconds=25), Step(who="coordinator"))))
+    assert brief(case.do(Looked(), BO, ANN)) == ["page ann", "page bo"]
+    assert brief(case.do(Accepted("bo"), ANN, BO, after=4)) == ["stop bo accepted", "stop ann taken"]
+
+
+def test_a_question_holds_the_request_and_the_reply_rings_who_asked() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    case.do(Declined("ann"), ANN, BO, after=1)
+    assert brief(case.do(AskedMore("bo"), ANN, BO, after=2)) == ["stop bo asked-more"]
+    assert (case.state.stage, case.state.wake_at) == ("needs-more", at(3602))
+    assert brief(case.do(Looked(), ANN, BO, after=3602)) == ["call no-reply"]
+    assert brief(case.do(Replied(), someone("cy", idle=99), ANN, BO, after=4000)) == ["page bo"]
+
+
+def test_a_reply_when_who_asked_is_gone_rings_the_others() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    case.do(AskedMore("ann"), ANN, BO, after=2)
+    assert brief(case.do(Replied(), BO, after=60)) == ["page bo"]
+
+
+def test_cancelling_stops_every_ring_and_ends() -> None:
+    case = Case()
+    case.do(Looked(), ANN)
+    assert brief(case.do(Cancelled("better"), ANN, after=1)) == ["stop ann cancelled"]
+    assert case.state.wake_at is None
+    with pytest.raises(PagingError, match="cancelled"):
+        case.do(Accepted("ann"), ANN, after=2)
+
+
+def test_going_off_call_ends_the_ring_and_hours_end_it_too() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    assert brief(case.do(Looked(), BO, after=4)) == ["stop ann cancelled", "page bo"]
+    short = Case()
+    short.do(Looked(), replace(ANN, on_until=at(10)))
+    assert short.state.rings[0].expires_at == at(10)
+
+
+def test_a_page_that_dies_is_waited_for_as_long_as_a_reload_takes() -> None:
+    case = Case()
+    gone = replace(ANN, reach=frozenset())
+    case.do(Looked(), ANN, BO)
+    assert brief(case.do(Looked(), gone, BO, after=3)) == []
+    assert case.state.wake_at == at(8)
+    assert brief(case.do(Looked(), ANN, BO, after=5)) == []
+    assert brief(case.do(Looked(), gone, BO, after=10)) == []
+    assert brief(case.do(Looked(), gone, BO, after=15)) == ["stop ann cancelled", "page bo"]
+
+
+def test_a_page_that_dies_moves_the_ring_to_other_channels() -> None:
+    case = Case()
+    mail = replace(ANN, reach=frozenset({"email"}))
+    case.do(Looked(), ANN)
+    case.do(Looked(), mail, after=3)
+    assert brief(case.do(Looked(), mail, after=8)) == ["reach ann by email"]
+    assert case.state.rings[0].expires_at == at(8 + ONE_BY_ONE.away_s)
+    assert brief(case.do(Looked(), mail, after=9)) == []
+
+
+def test_who_has_a_page_open_comes_before_who_has_not_and_nobody_is_rung_in_vain() -> None:
+    unreachable, mail = replace(ANN, reach=frozenset()), replace(BO, reach=frozenset({"email"}))
+    assert brief(Case().do(Looked(), unreachable, mail, someone("cy"))) == ["page cy"]
+    assert brief(Case().do(Looked(), unreachable)) == ["call nobody-on-call"]
+    assert line_code(Case().state, (unreachable,)) == "nobody-reachable"
+
+
+def test_assigning_stops_who_is_rung_and_overrides_a_decline() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    case.do(Declined("ann"), ANN, BO, after=1)
+    assert brief(case.do(Assigned("ann"), ANN, BO, after=2)) == ["stop bo cancelled", "page ann"]
+
+
+def test_assigning_someone_busy_waits_for_them_without_stopping_the_others() -> None:
+    case = Case()
+    busy = replace(BO, free=False)
+    case.do(Looked(), ANN, busy, someone("cy"))
+    assert brief(case.do(Assigned("bo"), ANN, busy, someone("cy"), after=1)) == []
+    assert brief(case.do(Declined("ann"), ANN, BO, someone("cy"), after=2)) == ["stop ann declined", "page bo"]
+
+
+def test_handing_over_rings_who_is_named() -> None:
+    case = Case()
+    case.do(Looked(), ANN, someone("cy", idle=7), BO)
+    commands = case.do(Declined("ann", to="bo"), ANN, someone("cy", idle=7), BO, after=1)
+    assert brief(commands) == ["stop ann declined", "page bo"]
+
+
+def test_an_accepted_request_can_be_given_back() -> None:
+    case = Case()
+    case.do(Looked(), ANN)
+    case.do(Accepted("ann"), ANN, after=1)
+    with pytest.raises(PagingError):
+        case.do(Reopened("bo"), ANN, after=2)
+    assert brief(case.do(Reopened("ann"), ANN, BO, after=2)) == ["page bo"]
+
+
+def test_ring_again_asks_who_let_it_ring_but_not_who_declined() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    case.do(Declined("ann"), ANN, BO, after=1)
+    case.do(Looked(), ANN, BO, after=26)
+    assert brief(case.do(RingAgain(), ANN, BO, after=30)) == ["page bo"]
+
+
+def test_the_forecast_names_who_comes_and_when() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO, someone("cy"))
+    assert forecast(case.state, (ANN, BO, someone("cy")), at(5)) == [Next("bo", 20), Next("cy", 45), Next(None, 70)]
+
+
+def test_a_stored_state_of_another_shape_is_refused() -> None:
+    stored = to_json(begin(ONE_BY_ONE))
+    with pytest.raises(ValueError, match="version"):
+        from_json({**stored, "version": 2})
+    with pytest.raises(ValueError, match="phase"):
+        from_json({**stored, "phase": "lost"})
+
+
+# The promises, held through any order of events.
+
+PEOPLE = ("ann", "bo", "cy")
+POLICIES = st.builds(
+    lambda steps, again, call: Policy(
+        steps=(*steps, *([Step(who="coordinator", seconds=30), Step(who="on-call", ring="all")] if call else []),
+               Step(who="coordinator")), again_s=again, page_lost_s=5, snooze_s=600, away_s=90, reply_s=1800,
+    ),
+    st.lists(
+        st.one_of(
+            st.builds(Step, who=st.just("on-call"), ring=st.sampled_from(["one", "all"]), seconds=st.integers(5, 40)),
+            st.builds(Step, who=st.just("practitioner"), practitioner=st.sampled_from(PEOPLE)),
+        ),
+        min_size=1, max_size=3,
+    ),
+    st.sampled_from([None, 60]),
+    st.booleans(),
+)  # fmt: skip
+
+
+@dataclass
+class Person:
+    name: str
+    on_since: datetime | None = None
+    on_until: datetime | None = None
+    reach: frozenset[str] = frozenset({"page"})
+    idle_since: datetime = LONG_AGO
+    in_call: str | None = None
+
+
+@dataclass
+class Request:
+    name: str
+    urgency: str
+    created_at: datetime
+    state: State
+    winners: list[str] = field(default_factory=list)
+
+
+class PagingDay(RuleBasedStateMachine):
+    """Several requests and specialists; the machine here does what the engine does, without rows or sockets."""
+
+    requests = Bundle("requests")
+
+    @initialize()
+    def start(self) -> None:
+        self.now = NOON
+        self.ids = itertools.count(1)
+        self.people = {name: Person(name) for name in PEOPLE}
+        self.all: dict[str, Request] = {}
+
+    def floor(self, request: Request) -> Floor:
+        rung = {ring.practitioner for other in self.all.values() if other is not request for ring in other.state.rings}
+        return tuple(
+            Candidate(one.name, one.on_since, one.on_until, one.idle_since,
+                      not one.in_call and one.name not in rung, one.reach)
+            for one in self.people.values()
+            if one.on_since and (one.on_until is None or self.now < one.on_until)
+        )  # fmt: skip
+
+    def apply(self, request: Request, event: Event) -> tuple[Command, ...]:
+        before, floor = request.state, self.floor(request)
+        after, commands = step(before, event, floor, self.now, lambda: f"page-{next(self.ids)}")
+        assert after == before or from_json(to_json(after)) == after
+        request.state = after
+        pages = [command.ring for command in commands if isinstance(command, Page)]
+        by_name = {one.practitioner: one for one in floor}
+        for ring in pages:
+            one = by_name[ring.practitioner]  # a KeyError is a ring off shift
+            assert one.free, "rung while busy"
+            assert one.reach, "rung where nobody hears it"
+            assert self.now < ring.expires_at
+            assert one.on_until is None or ring.expires_at <= one.on_until
+            assert ring in after.rings
+        current = after.policy.steps[after.step]
+        someone_named = before.first or before.snoozed or current.who == "practitioner"
+        if len(pages) == 1 and isinstance(event, Looked) and not someone_named:
+            # As the machine chose: those who could be rung just before this ring started.
+            could = [one for one in in_order(floor) if may_ring(replace(after, rings=()), one)]
+            assert not could or pages[0].practitioner == could[0].practitioner, "not the longest idle"
+        for command in commands:
+            if isinstance(command, StopPage):
+                assert command.ring.practitioner not in [ring.practitioner for ring in after.rings] or pages
+                self.people[command.ring.practitioner].idle_since = self.now
+        return commands
+
+    def settle(self) -> None:
+        """What the engine does until nothing more is to be done: every waiting request, the most pressing first."""
+        for _ in range(50):
+            order = sorted(self.all.values(), key=lambda one: queue_order(one.urgency, one.created_at, one.name))
+            if not [one for one in order if one.state.open and self.apply(one, Looked())]:
+                return
+        raise AssertionError("the queue does not come to rest")
+
+    def answer(self, request: Request, event: Event, allowed: bool) -> bool:
+        if not allowed:
+            before = request.state
+            with pytest.raises(PagingError):
+                self.apply(request, event)
+            assert request.state == before
+            return False
+        self.apply(request, event)
+        return True
+
+    def in_hands(self, request: Request, who: str) -> bool:
+        state = request.state
+        return state.open and bool(state.ring_of(who) or who in state.snoozed or state.asked_by == who)
+
+    @rule(target=requests, policy=POLICIES, urgency=st.sampled_from(["routine", "urgent", "emergency"]))
+    def ask(self, policy: Policy, urgency: str) -> object:
+        if len(self.all) >= 6:
+            return multiple()
+        request = Request(f"request-{len(self.all)}", urgency, self.now, begin(policy))
+        self.all[request.name] = request
+        self.settle()
+        return request.name
+
+    @rule(who=st.sampled_from(PEOPLE), hours=st.sampled_from([None, 10, 3600]))
+    def come_on_call(self, who: str, hours: int | None) -> None:
+        person = self.people[who]
+        person.on_since, person.on_until = self.now, self.now + timedelta(seconds=hours) if hours else None
+        self.settle()
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def go_off_call(self, who: str) -> None:
+        self.people[who].on_since = None
+        self.settle()
+
+    @rule(who=st.sampled_from(PEOPLE), reach=st.sampled_from([frozenset(), {"page"}, {"email"}, {"page", "email"}]))
+    def pages_open_and_close(self, who: str, reach: set[str]) -> None:
+        self.people[who].reach = frozenset(reach)
+        self.settle()
+
+    @rule(seconds=st.integers(1, 700))
+    def time_passes(self, seconds: int) -> None:
+        """As the engine sees it: awake at every instant that the state names or at which someone's hours end."""
+        target = self.now + timedelta(seconds=seconds)
+        while self.now < target:
+            due = [request.state.wake_at for request in self.all.values() if request.state.wake_at]
+            due += [one.on_until for one in self.people.values() if one.on_until and one.on_since]
+            ahead = [when for when in due if when > self.now]
+            assert all(when > self.now for when in due if when not in (one.on_until for one in self.people.values()))
+            self.now = min([target, *ahead])
+            self.settle()
+
+    @rule(seconds=st.integers(1, 4000))
+    def server_is_down(self, seconds: int) -> None:
+        """Time passes with nobody looking: everything goes on from where it was."""
+        self.now += timedelta(seconds=seconds)
+        for request in self.all.values():
+            request.state = from_json(to_json(request.state))
+        self.settle()
+
+    @rule(request=requests, who=st.sampled_from(PEOPLE))
+    def accept(self, request: str, who: str) -> None:
+        one = self.all[request]
+        allowed = self.in_hands(one, who) and not self.people[who].in_call
+        if not self.in_hands(one, who) or allowed:
+            if self.answer(one, Accepted(who), allowed):
+                one.winners.append(who)
+                self.people[who].in_call = request
+            self.settle()
+
+    @rule(request=requests, who=st.sampled_from(PEOPLE), to=st.sampled_from([None, *PEOPLE]))
+    def decline(self, request: str, who: str, to: str | None) -> None:
+        self.answer(self.all[request], Declined(who, to=to), self.in_hands(self.all[request], who))
+        self.settle()
+
+    @rule(request=requests, who=st.sampled_from(PEOPLE))
+    def snooze(self, request: str, who: str) -> None:
+        one = self.all[request]
+        self.answer(one, Snoozed(who), one.state.ring_of(who) is not None)
+        self.settle()
+
+    @rule(request=requests, who=st.sampled_from(PEOPLE))
+    def ask_more(self, request: str, who: str) -> None:
+        self.answer(self.all[request], AskedMore(who), self.in_hands(self.all[request], who))
+        self.settle()
+
+    @rule(request=requests)
+    def reply(self, request: str) -> None:
+        self.answer(self.all[request], Replied(), self.all[request].state.phase == "held")
+        self.settle()
+
+    @rule(request=requests, who=st.sampled_from(PEOPLE))
+    def assign(self, request: str, who: str) -> None:
+        self.answer(self.all[request], Assigned(who), self.all[request].state.open)
+        self.settle()
+
+    @rule(request=requests)
+    def ring_again(self, request: str) -> None:
+        self.answer(self.all[request], RingAgain(), self.all[request].state.phase == "waiting")
+        self.settle()
+
+    @rule(request=consumes(requests))
+    def cancel(self, request: str) -> None:
+        self.answer(self.all[request], Cancelled(), self.all[request].state.open)
+        self.settle()
+
+    @rule(request=requests)
+    def hang_up(self, request: str) -> None:
+        for person in self.people.values():
+            if person.in_call == request:
+                person.in_call, person.idle_since = None, self.now
+        self.settle()
+
+    @rule(request=requests, to=st.sampled_from([None, *PEOPLE]))
+    def give_back(self, request: str, to: str | None) -> None:
+        one = self.all[request]
+        if one.state.phase == "accepted" and one.state.accepted_by:
+            who = one.state.accepted_by
+            if self.people[who].in_call == request:
+                self.people[who].in_call = None
+            one.winners.remove(who)
+            self.apply(one, Reopened(who, to))
+            self.settle()
+
+    @invariant()
+    def never_two_accepted(self) -> None:
+        for request in getattr(self, "all", {}).values():
+            assert len(request.winners) <= 1
+            assert request.winners == ([request.state.accepted_by] if request.state.phase == "accepted" else [])
+
+    @invariant()
+    def never_two_rings_for_one(self) -> None:
+        rung = [ring.practitioner for one in getattr(self, "all", {}).values() for ring in one.state.rings]
+        assert len(rung) == len(set(rung))
+        for name in rung:
+            person = self.people[name]
+            assert not person.in_call
+            assert person.on_since is not None
+            assert person.on_until is None or self.now < person.on_until
+
+    @invariant()
+    def never_lost(self) -> None:
+        for request in getattr(self, "all", {}).values():
+            state = request.state
+            if state.rings:
+                assert state.phase == "waiting"
+                assert state.wake_at is not None
+                assert state.wake_at > self.now
+                assert state.wake_at <= min(ring.expires_at for ring in state.rings)
+            elif state.phase == "waiting":
+                assert state.called_since is not None, "nobody is rung and nobody was called"
+                assert state.policy.again_s is None or state.wake_at is not None
+                assert not [one for one in self.floor(request) if may_ring(state, one) and _has_step_for(state, one)]
+            elif state.phase == "held":
+                assert state.called_since is not None or state.wake_at is not None
+            else:
+                assert state.wake_at is None
+
+
+def _has_step_for(state: State, one: Candidate) -> bool:
+    return any(at.who == "on-call" or at.practitioner == one.practitioner for at in state.policy.steps)
+
+
+PagingDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPagingDay = PagingDay.TestCase
