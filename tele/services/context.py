@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tele.services.attempts import Attempts
-from tele.services.notify import Notifier, PagingWake, Presence, SessionWatch
+from tele.services.notify import Notifier, Paging, Presence, SessionWatch
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
 from tele.store.database import Database
@@ -37,8 +38,10 @@ class Services:
     notifier: Notifier
     presence: Presence
     watch: SessionWatch
-    paging: PagingWake
+    paging: Paging
     passwords: Passwords
     attempts: Attempts
     reference: Reference
     limits: Limits = field(default_factory=Limits)
+    heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Held by whatever decodes pictures or makes PDFs in a thread: two at a time, whoever asks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -33,8 +34,19 @@ class SessionWatch(Protocol):
         """These sessions (None: all) are over: `signed-out`, `expired`, `disabled` or `password-changed`."""
 
 
-class PagingWake(Protocol):
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How paging begins for a new request: JSON for the request's `policy` and `paging_state`."""
+
+    policy: dict[str, Any]
+    state: dict[str, Any]
+
+
+class Paging(Protocol):
     """The loop that rings specialists."""
+
+    def opening(self, *, organisation: str, specialty: str, urgency: str) -> Opening:
+        """The escalation policy as it is now, frozen for one request, and the state from which its paging starts."""
 
     def wake(self, request_id: str) -> None:
         """A committed change of this request may need ringing now; returns at once."""
