@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ class Rooms:
         calls: Calls,
         tasks: Tasks,
         ice_servers: list[Json],
+        owns: Callable[[str], Awaitable[bool]],
         segment_seconds: float,
         empty_limit: float,
     ) -> None:
@@ -42,6 +43,7 @@ class Rooms:
         self._calls = calls
         self._tasks = tasks
         self._ice_servers = ice_servers
+        self._owns = owns
         self._segment_seconds = segment_seconds
         self._empty_limit = empty_limit
         self._rooms: dict[str, Room] = {}
@@ -240,7 +242,9 @@ class Rooms:
         """End the calls that everybody left long ago, so that their specialist is free again. Called now and then."""
         for call in await self._calls.running():
             room_id, room = call.room, self._rooms.get(call.room)
-            if room is not None and any(person.sid is not None for person in room.people.values()):
+            if (
+                room is not None and any(person.sid is not None for person in room.people.values())
+            ) or not await self._owns(room_id):
                 self._empty_since.pop(room_id, None)
             elif now - self._empty_since.setdefault(room_id, now) >= self._empty_limit:
                 self._empty_since.pop(room_id, None)

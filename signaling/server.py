@@ -6,17 +6,15 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import socketio
 import structlog
 from aiohttp import web
-from pydantic import BaseModel
 
 from signaling import messages
-from signaling.ports import Json, SocketError
+from signaling.gateway import Gateway
+from signaling.ports import Json
 from signaling.presence import LocalPresence, SharedPresence
-from signaling.rooms import Rooms
 from tele.domain.access import Actor
 from tele.domain.refusals import Refusal
 from tele.services.tasks import Tasks
@@ -52,7 +50,6 @@ class Connection:
 
 
 Authenticate = Callable[[web.Request], Awaitable[Actor | None]]
-Handler = Callable[[Connection, Any], Awaitable[Json]]
 
 
 class SocketServer:
@@ -92,24 +89,12 @@ class SocketServer:
             client_manager=manager,
             always_connect=False,
         )
-        self._handlers: dict[str, Handler] = {}
 
-    def attach(self, app: web.Application, rooms: Rooms) -> None:
+    def attach(self, app: web.Application, gateway: Gateway) -> None:
         """Serve /socket.io/ in this application. Raises RuntimeError when a message lacks its handler or its rule."""
-        self._rooms = rooms
-        self._handlers = {
-            "hello": self._hello,
-            "room.join": lambda who, message: rooms.join(who.actor, who.sid, message),
-            "room.leave": lambda who, message: rooms.leave(who.sid, message),
-            "media.publish": lambda who, message: rooms.publish(who.sid, message),
-            "media.subscribe": lambda who, message: rooms.subscribe(who.sid, message),
-            "media.answer": lambda who, message: rooms.answer(who.sid, message),
-            "media.state": lambda who, message: rooms.state(who.sid, message),
-            "chat.send": lambda who, message: rooms.chat(who.actor, who.sid, message),
-            "pointer.move": lambda who, message: rooms.pointer(who.sid, message),
-            "stage.show": lambda who, message: rooms.stage(who.sid, message),
-        }
-        without = messages.rules().keys() ^ self._handlers.keys()
+        self._gateway = gateway
+        handlers = {"hello", *gateway.handlers}
+        without = messages.rules().keys() ^ handlers
         if without:
             raise RuntimeError(f"socket messages without a rule or a handler: {sorted(without)}")
         self.sio.on("connect", self._connect)
@@ -203,7 +188,7 @@ class SocketServer:
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
-        await self._rooms.disconnected(sid)
+        await self._gateway.disconnected(sid)
         if self._presence.closed(connection.actor.id):
             if isinstance(self._presence, SharedPresence):
                 await self._presence.gone(connection.actor.id)
@@ -217,7 +202,10 @@ class SocketServer:
             return None if event in NOISY else _refused("too-many", "slow down")
         try:
             message = messages.parse(event, payload[0] if len(payload) == 1 else list(payload))
-            answer = await self._handlers[event](connection, message)
+            if isinstance(message, messages.Hello):
+                answer = self._hello(connection)
+            else:
+                answer = await self._gateway.handle(connection.actor, sid, message)
         except messages.BadMessage as mistake:
             return _refused(mistake.code, str(mistake))
         except Refusal as refusal:
@@ -230,13 +218,10 @@ class SocketServer:
             return _refused("internal", "the server made a mistake; it is logged")
         return {"ok": True, **answer}
 
-    async def _hello(self, connection: Connection, message: BaseModel) -> Json:
+    def _hello(self, connection: Connection) -> Json:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"me": connection.actor.id, "server_time": now}
 
 
 def _refused(code: str, text: str) -> Json:
     return {"ok": False, "error": {"code": code, "message": text}}
-
-
-__all__ = ["Connection", "SocketError", "SocketServer"]

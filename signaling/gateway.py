@@ -1,0 +1,116 @@
+"""Brings each message about a room to the node that has it: this one, or another through the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from redis.asyncio import Redis
+
+from signaling import messages
+from signaling.ports import Json, SocketError
+from signaling.relay import Relay
+from signaling.rooms import Rooms
+from tele.domain.access import Actor
+from tele.services.tasks import Tasks
+
+RoomHandler = Callable[[Actor, str, Any], Awaitable[Json]]
+
+
+class Gateway:
+    """One door to all calls of the consortium. Without Redis every room is here."""
+
+    def __init__(self, rooms: Rooms, tasks: Tasks, node: str, redis: Redis | None) -> None:
+        self._rooms = rooms
+        self._node = node
+        self._relay = Relay(redis, node, tasks, self._asked) if redis is not None else None
+        self._elsewhere: dict[str, dict[str, str]] = {}
+        """Connection → room → node, for rooms that other nodes have."""
+        self.handlers: dict[str, RoomHandler] = {
+            "room.join": rooms.join,
+            "room.leave": lambda _, sid, message: rooms.leave(sid, message),
+            "media.publish": lambda _, sid, message: rooms.publish(sid, message),
+            "media.subscribe": lambda _, sid, message: rooms.subscribe(sid, message),
+            "media.answer": lambda _, sid, message: rooms.answer(sid, message),
+            "media.state": lambda _, sid, message: rooms.state(sid, message),
+            "chat.send": rooms.chat,
+            "pointer.move": lambda _, sid, message: rooms.pointer(sid, message),
+            "stage.show": lambda _, sid, message: rooms.stage(sid, message),
+        }
+
+    def start(self) -> None:
+        """Begin to hear the other nodes."""
+        if self._relay is not None:
+            self._relay.start()
+
+    async def owns(self, room: str) -> bool:
+        """Whether this node looks after the room; a room that nobody has becomes ours."""
+        return self._relay is None or await self._relay.owner(room) == self._node
+
+    async def handle(self, actor: Actor, sid: str, message: messages.ClientMessage) -> Json:
+        """Carry out a message about a room, wherever that is."""
+        room: str = message.room  # type: ignore[attr-defined]
+        node = self._elsewhere.get(sid, {}).get(room) if message.event != "room.join" else None
+        if node is None and self._relay is not None:
+            node = await self._relay.owner(room)
+        if self._relay is None or node is None or node == self._node:
+            return await self.handlers[message.event](actor, sid, message)
+        if message.event == "room.join":
+            self._elsewhere.setdefault(sid, {})[room] = node
+        call = {"do": message.event, "payload": message.model_dump(), "actor": _pack(actor), "sid": sid}
+        return await self._relay.ask(node, {"call": call})
+
+    async def disconnected(self, sid: str) -> None:
+        """A connection of this node ended."""
+        await self._rooms.disconnected(sid)
+        for node in set(self._elsewhere.pop(sid, {}).values()):
+            if self._relay is not None:
+                await self._relay.ask(node, {"call": {"do": "disconnected", "sid": sid}})
+
+    async def close(self, room: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
+        """A call is over (LiveRooms)."""
+        if self._relay is None or (node := await self._owner_or_self(room)) == self._node:
+            await self._rooms.close(room, consultation, recording, by, reason)
+            if self._relay is not None:
+                await self._relay.release(room)
+            return
+        call = {"room": room, "consultation": consultation, "recording": recording, "by": by, "reason": reason}
+        await self._relay.ask(node, {"call": {"do": "close", **call}})
+
+    async def record(self, room: str, action: str) -> None:
+        """A recording's wanted state changed (LiveRooms)."""
+        if self._relay is None or (node := await self._owner_or_self(room)) == self._node:
+            await self._rooms.record(room, action)
+        else:
+            await self._relay.ask(node, {"call": {"do": "record", "room": room, "action": action}})
+
+    async def _owner_or_self(self, room: str) -> str:
+        assert self._relay is not None
+        try:
+            return await self._relay.owner(room)
+        except SocketError:
+            return self._node  # without Redis we at least end what is here; the row is committed either way
+
+    async def _asked(self, call: Json) -> Json:
+        """A call that another node hands over."""
+        what = call["do"]
+        if what == "disconnected":
+            await self._rooms.disconnected(str(call["sid"]))
+        elif what == "close":
+            await self.close(call["room"], call["consultation"], call["recording"], call["by"], call["reason"])
+        elif what == "record":
+            await self._rooms.record(call["room"], call["action"])
+        else:
+            message = messages.parse(str(what), call["payload"])
+            return await self.handlers[message.event](_unpack(call["actor"]), str(call["sid"]), message)
+        return {}
+
+
+def _pack(actor: Actor) -> Json:
+    return {**asdict(actor), "specialties": sorted(actor.specialties)}
+
+
+def _unpack(packed: Json) -> Actor:
+    roles = tuple((role, organisation) for role, organisation in packed["roles"])
+    return Actor(**{**packed, "roles": roles, "specialties": frozenset(packed["specialties"])})
