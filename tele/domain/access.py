@@ -16,7 +16,8 @@ Relation = Literal["requester", "specialist", "paged", "viewer", "own", "coordin
 """How a person stands to a thing.
 
 requester: asked for this consultation and still works as GP where it was asked · specialist: accepted it ·
-paged: is being rung for it now · viewer: was named by a participant · own: made it or is it ·
+paged: is being rung for it now, snoozed it, or waits for the reply to a question ·
+viewer: was named by a participant · own: made it or is it ·
 coordinator: coordinates the organisation whose thing it is.
 """
 
@@ -131,7 +132,7 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.SNOOZE: (_BY_PAGED,),
     Action.ASK_MORE: (_BY_PAGED,),
     Action.ANSWER_IN_WRITING: (_BY_PAGED,),
-    Action.HAND_OVER: (_BY_SPECIALIST,),
+    Action.HAND_OVER: (_BY_SPECIALIST, _BY_PAGED),
     Action.JOIN: _PARTICIPANTS,
     Action.CHAT: _PARTICIPANTS,
     Action.HANG_UP: _PARTICIPANTS,

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tele.domain.escalation import Policy
+from tele.domain.paging_floor import Candidate, Floor, coming, in_order, line_code, may_ring
 from tele.domain.paging_state import (
     Accepted,
     AskedMore,
     Assigned,
     CallCoordinator,
     Cancelled,
-    Candidate,
     Command,
     Declined,
     Event,
-    Floor,
     Looked,
     Outcome,
     Page,
@@ -67,19 +66,6 @@ def step(
     elif turn.state.phase == "held":
         turn.wait_for_reply()
     return turn.finish(state)
-
-
-def in_order(floor: Floor) -> list[Candidate]:
-    """The order in which specialists are rung: the longest idle first, those who have a page open before the others."""
-    return sorted(floor, key=lambda one: ("page" not in one.reach, one.idle_since, one.practitioner))
-
-
-def may_ring(state: State, one: Candidate) -> bool:
-    """Whether this specialist may be rung for the request now, as far as they themselves are concerned."""
-    if not (one.free and one.reach) or one.practitioner in state.snoozed or state.ring_of(one.practitioner):
-        return False
-    tried = state.tried.get(one.practitioner)
-    return tried is None or one.on_since > tried.at
 
 
 @dataclass
@@ -207,6 +193,8 @@ class _Turn:
 
     def finish(self, before: State) -> tuple[State, tuple[Command, ...]]:
         """The new state with its wake-up; commands that only follow from the difference."""
+        floor = self.floor
+        self._set(line=line_code(self.state, floor), coming=coming(self.state, floor), on_call=len(floor))
         wake = self._next_wake()
         if wake != self.state.wake_at:
             self._set(wake_at=wake)

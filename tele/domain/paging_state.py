@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
@@ -16,24 +17,11 @@ Phase = Literal["waiting", "held", "accepted", "cancelled"]
 Outcome = Literal["accepted", "declined", "snoozed", "timed-out", "asked-more", "cancelled", "taken"]
 """How a ring ended. `taken`: another specialist accepted; `cancelled`: it stopped for any other reason than its own."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A specialist who is on call now for the request's specialty, as seen by one request."""
-
-    practitioner: str
-    on_since: datetime
-    on_until: datetime | None
-    idle_since: datetime
-    """When their last call or ring ended; who has waited longest is rung first."""
-    free: bool
-    """Neither in a call nor being rung by another request."""
-    reach: frozenset[str]
-    """Channels that can ring them now: `page` (an open page) or the names of others; empty: they cannot be rung."""
-
-
-Floor = tuple[Candidate, ...]
-"""Everybody on call for the request's specialty at the instant of a step."""
+LineCode = Literal[
+    "ringing", "queued", "snoozed", "needs-more", "nobody-on-call", "nobody-reachable", "everyone-busy", "coordinator",
+    "accepted", "cancelled",
+]  # fmt: skip
+"""How a request stands, in the one word that is put into a sentence for the requester."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +64,11 @@ class State:
     asked_by: str | None = None
     accepted_by: str | None = None
     wake_at: datetime | None = None
+    line: LineCode = "queued"
+    coming: tuple[str, ...] = ()
+    """Who would be rung next, in order, as of the last look."""
+    on_call: int = 0
+    """How many were on call at the last look."""
     version: Literal[1] = 1
 
     def ring_of(self, practitioner: str) -> Ring | None:
@@ -212,9 +205,17 @@ Command = Page | Reach | StopPage | CallCoordinator | WakeAt | Tell
 _STATE: TypeAdapter[State] = TypeAdapter(State)
 
 
-def to_json(state: State) -> dict[str, object]:
+def in_hands(stored: Mapping[str, Any], practitioner: str) -> bool:
+    """Whether a stored state leaves the answer to this specialist: being rung, snoozed, or waiting for a reply."""
+    if stored.get("phase") not in ("waiting", "held"):
+        return False
+    rung = any(ring.get("practitioner") == practitioner for ring in stored.get("rings", ()))
+    return rung or practitioner in stored.get("snoozed", {}) or practitioner == stored.get("asked_by")
+
+
+def to_json(state: State) -> dict[str, Any]:
     """The state as JSON values."""
-    dumped: dict[str, object] = _STATE.dump_python(state, mode="json")
+    dumped: dict[str, Any] = _STATE.dump_python(state, mode="json")
     return dumped
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor, Relation, allows
+from tele.domain.paging_state import in_hands
 from tele.domain.refusals import Forbidden, Unknown
 from tele.store.tables import ServiceRequest, Viewer
 
@@ -47,13 +48,9 @@ async def relation_to(tx: AsyncSession, actor: Actor, row: ServiceRequest) -> fr
     viewer = select(exists().where(Viewer.request == row.id, Viewer.practitioner == actor.id))
     if (await tx.execute(viewer)).scalar():
         relation.add("viewer")
-    if await _is_paged(tx, actor, row):
+    if row.accepted_by is None and in_hands(row.paging_state, actor.id):
         relation.add("paged")
     return frozenset(relation)
-
-
-async def _is_paged(tx: AsyncSession, actor: Actor, row: ServiceRequest) -> bool:
-    return False
 
 
 def touch(row: ServiceRequest, now: datetime) -> None:

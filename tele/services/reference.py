@@ -1,4 +1,4 @@
-"""What a site configures as data: specialties, consent forms, and the sentences of refusals in each language."""
+"""What a site configures as data: specialties, consent forms, escalation, and the sentences of refusals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from tele.domain.escalation import Policies
 from tele.domain.refusals import Refusal
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
@@ -58,6 +59,7 @@ class Reference:
     consent_forms: tuple[ConsentForm, ...]
     wording: Mapping[str, Mapping[str, Mapping[str, str]]]
     """language → code → {"title", "detail"}."""
+    escalation: Policies
 
     @classmethod
     def load(cls, config: Path) -> Reference:
@@ -65,7 +67,8 @@ class Reference:
         specialties = [Specialty.model_validate(item) for item in _yaml(config / "specialties.yaml", "specialties")]
         forms = [ConsentForm.model_validate(item) for item in _yaml(config / "consent-forms.yaml", "forms")]
         wording = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LOCALES.glob("*.json"))}
-        return cls({item.code: item for item in specialties}, tuple(forms), wording)
+        escalation = Policies.model_validate(yaml.safe_load((config / "escalation.yaml").read_text("utf-8")))
+        return cls({item.code: item for item in specialties}, tuple(forms), wording, escalation)
 
     def form(self, kind: str, version: str) -> ConsentForm | None:
         """The form that a consent names, if there is or was one."""

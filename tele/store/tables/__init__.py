@@ -6,7 +6,9 @@ from tele.store.tables.audit_event import AuditEvent
 from tele.store.tables.base import ID, Base, UtcDateTime
 from tele.store.tables.case_record import Addendum, Consent, DocumentReference, Message, Opinion
 from tele.store.tables.consultation import Encounter, Recording, ServiceRequest, Viewer
+from tele.store.tables.paging import Delivery, Page
 from tele.store.tables.people import Organisation, Practitioner, PractitionerRole, SignInSession
+from tele.store.tables.roster import OnCallSwitch, RosterOverride, Shift
 
 __all__ = [
     "ID",
@@ -14,15 +16,20 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Consent",
+    "Delivery",
     "DocumentReference",
     "Encounter",
     "Message",
+    "OnCallSwitch",
     "Opinion",
     "Organisation",
+    "Page",
     "Practitioner",
     "PractitionerRole",
     "Recording",
+    "RosterOverride",
     "ServiceRequest",
+    "Shift",
     "SignInSession",
     "UtcDateTime",
     "Viewer",
