@@ -91,8 +91,8 @@ class ChatSend(RoomMessage):
 class PointerMove(RoomMessage):
     event: ClassVar[str] = "pointer.move"
     target: Annotated[str, StringConstraints(pattern=r"^(file|screen|camera):[A-Za-z0-9_-]{8,64}$")]
-    x: Annotated[float, Field(ge=0, le=1, strict=False)]
-    y: Annotated[float, Field(ge=0, le=1, strict=False)]
+    x: Annotated[float, Field(ge=0, le=1)]
+    y: Annotated[float, Field(ge=0, le=1)]
 
 
 class StageShow(RoomMessage):
