@@ -36,17 +36,23 @@ def check(given: Collection[GivenConsent], forms: Collection[tuple[str, str]], n
     errors: list[FieldError] = []
     kinds: set[str] = set()
     for index, each in enumerate(given):
-        place = f"consents.{index}"
         if each.kind in kinds:
-            errors.append(FieldError(f"{place}.kind", "twice"))
+            errors.append(FieldError(f"consents.{index}.kind", "twice"))
         kinds.add(each.kind)
-        if (each.kind, each.form_version) not in forms:
-            errors.append(FieldError(f"{place}.form_version", "choice"))
-        if each.given_by == "guardian" and not each.guardian_name:
-            errors.append(FieldError(f"{place}.guardian_name", "missing"))
-        if not now - MAX_AGE <= each.given_at <= now + CLOCK_SKEW:
-            errors.append(FieldError(f"{place}.given_at", "range"))
+        errors += check_one(each, forms, now, f"consents.{index}")
     if "teleconsultation" not in kinds:
         raise Invalid("consent-required", [FieldError("consents", "missing")])
     if errors:
         raise Invalid(errors=errors)
+
+
+def check_one(given: GivenConsent, forms: Collection[tuple[str, str]], now: datetime, place: str) -> list[FieldError]:
+    """What is wrong with one consent, under the dotted path `place`."""
+    errors = []
+    if (given.kind, given.form_version) not in forms:
+        errors.append(FieldError(f"{place}.form_version", "choice"))
+    if given.given_by == "guardian" and not given.guardian_name:
+        errors.append(FieldError(f"{place}.guardian_name", "missing"))
+    if not now - MAX_AGE <= given.given_at <= now + CLOCK_SKEW:
+        errors.append(FieldError(f"{place}.given_at", "range"))
+    return errors
