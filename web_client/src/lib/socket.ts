@@ -27,7 +27,7 @@ export class Connection {
   #ready = new Set<() => void>();
   #waiting: (() => void)[] = [];
   #offlineTimer: ReturnType<typeof setTimeout> | undefined;
-  #probing = false;
+  #probe: Promise<boolean> | null = null;
   /** Messages from the server that could not be read: counted, shown in the console, never thrown. */
   malformed = 0;
 
@@ -124,20 +124,25 @@ export class Connection {
   }
 
   /** Find out now whether the line still carries, instead of waiting for the heartbeat; reconnects when it does not. */
-  async probe(): Promise<void> {
-    if (this.#probing || this.#state === "signed-out") return;
+  probe(): Promise<boolean> {
+    this.#probe ??= this.#ask().finally(() => (this.#probe = null));
+    return this.#probe;
+  }
+
+  async #ask(): Promise<boolean> {
+    if (this.#state === "signed-out") return false;
     if (!this.#wire.connected) {
       this.#wire.connect();
-      return;
+      return false;
     }
-    this.#probing = true;
     try {
       await this.#send("hello", { tab_visible: visible() }, PROBE_TIMEOUT);
-    } catch {
-      // The answer's content does not matter: silence means that the TCP connection died unnoticed.
+      return true;
+    } catch (error) {
+      if (error instanceof RequestError && !["timeout", "offline"].includes(error.code)) return true;
+      // Silence means that the TCP connection died unnoticed.
       this.#wire.io.engine?.close();
-    } finally {
-      this.#probing = false;
+      return false;
     }
   }
 

@@ -61,12 +61,13 @@ export class Publisher extends Link {
   }
 
   /** The room changes its codec, as when someone joins who cannot decode the present one. */
-  setCodec(codec: VideoCodec): Promise<void> {
+  async setCodec(codec: VideoCodec): Promise<void> {
+    if (codec === this.#codec) return;
     this.#codec = codec;
     for (const [source, transceiver] of this.#transceivers) {
       if (source !== "microphone") preferCodec(transceiver, codec);
     }
-    return this.renegotiate();
+    await this.renegotiate();
   }
 
   protected override furnish(): void {
