@@ -1,4 +1,4 @@
-/** What the real-time events mean for whoever is signed in: rings, my open requests, the call that starts, the line. */
+/** What the real-time events mean for whoever is signed in: rings, my open cases, the call that starts, the line. */
 import { api } from "./api";
 import { here, navigate } from "./router.svelte";
 import { session, sessionEnded } from "./session.svelte";
@@ -33,7 +33,7 @@ export const live = {
   get onCall(): OnCall | null {
     return onCall;
   },
-  /** My requests that are not finished. */
+  /** Cases I take part in that are not finished. */
   get mine(): readonly CaseSummary[] {
     return mine;
   },
@@ -84,11 +84,15 @@ export function stop(): void {
   joinedAlready = new Set();
 }
 
+function takesPart(me: Me): boolean {
+  return me.roles.includes("gp") || me.roles.includes("specialist");
+}
+
 /** After each (re)connection: events are hints, the rows are the truth. */
 async function catchUp(me: Me): Promise<void> {
   const asks: Promise<unknown>[] = [setClock()];
   if (me.roles.includes("specialist")) asks.push(refreshOnCall());
-  if (me.roles.includes("gp")) asks.push(refreshMine());
+  if (takesPart(me)) asks.push(refreshMine());
   for (const handler of queue) handler();
   for (const handler of cases) handler({ id: "*", version: Number.MAX_SAFE_INTEGER, stage: "" });
   await Promise.allSettled(asks);
@@ -139,7 +143,7 @@ export async function refreshMine(): Promise<void> {
 
 async function changed(me: Me, change: Change): Promise<void> {
   for (const handler of cases) handler(change);
-  if (me.roles.includes("gp")) await refreshMine().catch(() => undefined); // the next reconnection asks again
+  if (takesPart(me)) await refreshMine().catch(() => undefined); // the next reconnection asks again
 }
 
 /** Take the requester into the call, once, and from one tab only. */
