@@ -12,8 +12,9 @@ import structlog
 
 from signaling import messages
 from signaling.ports import Calls, Json, Media, SocketError, Speaker
-from signaling.room import Person, Room, participant_id
+from signaling.room import Person, Room
 from tele.domain.access import Actor
+from tele.domain.seat import participant_id
 from tele.services.tasks import Tasks
 
 log = structlog.get_logger(__name__)

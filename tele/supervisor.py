@@ -1,4 +1,4 @@
-"""Starts the front, the media workers and the job worker, starts again what dies, and ends them in order."""
+"""Starts the front and the media workers, starts again what dies, and ends them in order."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._children = [Child(("_media", str(number))) for number in range(settings.media.workers)]
-        self._children += [Child(("_front",)), Child(("_jobs",))]
+        self._children.append(Child(("_front",)))
         self._ending = False
 
     def run(self) -> int:

@@ -237,5 +237,5 @@ def _unpack_chromium(home: Path) -> None:
         shutil.copy(font, fonts)
     (home / "fonts.conf").write_text(
         '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
-        '<dir prefix="relative">fonts</dir><cachedir prefix="relative">cache</cachedir></fontconfig>'
+        f'<dir prefix="relative">fonts</dir><cachedir>{home / "cache"}</cachedir></fontconfig>'
     )

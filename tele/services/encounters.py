@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor, Relation, allows
 from tele.domain.refusals import Conflict, Unknown
-from tele.services.cases import Case, open_case, relation_to
+from tele.domain.seat import participant_id
+from tele.services.announce import changed
+from tele.services.cases import find, relation_to, touch
 from tele.services.context import Services
 from tele.store import audit
-from tele.store.tables import Consent, Encounter, Message, Practitioner, Recording, ServiceRequest
+from tele.store.tables import Consent, DocumentReference, Encounter, Message, Practitioner, Recording, ServiceRequest
 
 RecordingAction = Literal["stop", "resume", "withdraw"]
 RecordingWish = Literal["on", "paused", "off"]
@@ -139,6 +141,12 @@ class Encounters:
             lines = select(Message).where(Message.request == request_id, Message.encounter == room)
             return list((await tx.execute(lines.order_by(Message.at).limit(1000))).scalars())
 
+    async def has_file(self, request_id: str, file_id: str) -> bool:
+        """Whether this file belongs to the case."""
+        async with self._services.database.reading() as tx:
+            file = await tx.get(DocumentReference, file_id)
+            return file is not None and file.request == request_id and file.deleted_at is None
+
     async def participants(self, request_id: str) -> Collection[str]:
         """Who takes part in a case: the GP, and the specialist once there is one."""
         async with self._services.database.reading() as tx:
@@ -154,16 +162,16 @@ class Encounters:
                 return
             recording.sealed_at = now
             recording.duration = float(summary.get("duration") or 0.0)
-            recording.summary = summary
-            if recording.state != "withdrawn":
-                recording.state = "sealed"
             encounter = await tx.get_one(Encounter, recording.encounter)
             request = await self._touch(tx, encounter.request, now)
+            recording.summary = _with_people(summary, encounter, request)
+            if recording.state != "withdrawn":
+                recording.state = "sealed"
             audit.record(
                 tx, actor=None, action="recording.seal", subject_type="recording", subject_id=recording_id, at=now,
                 id=self._services.new_id(), details={"duration": recording.duration},
             )  # fmt: skip
-        await self._tell(request, "recording")
+        await changed(self._services, request, "recording")
 
     # ------------------------------------------------------------------ asked by people
 
@@ -173,7 +181,7 @@ class Encounters:
         A second hang-up, or one after the other side's, changes nothing and is no mistake.
         """
         async with self._services.database.transaction() as tx:
-            await open_case(tx, actor, request_id, Action.HANG_UP)
+            await find(tx, actor, request_id, Action.HANG_UP)
             name = await tx.scalar(select(Practitioner.name).where(Practitioner.id == actor.id))
             ended = await self._end(tx, request_id, actor)
         if ended is not None:
@@ -200,7 +208,7 @@ class Encounters:
         now = self._services.clock()
         allowed = {"stop": ("recording",), "resume": ("paused",), "withdraw": ("recording", "paused", "sealed")}[action]
         async with self._services.database.transaction() as tx:
-            case: Case = await open_case(tx, actor, request_id, rule)
+            case = await find(tx, actor, request_id, rule)
             found = (
                 await tx.execute(
                     select(Recording, Encounter)
@@ -228,7 +236,7 @@ class Encounters:
             )  # fmt: skip
         if self._rooms is not None and encounter.status == "in-progress":
             await self._rooms.record(encounter.id, action)
-        await self._tell(request, "recording")
+        await changed(self._services, request, "recording")
 
     # ------------------------------------------------------------------ inside
 
@@ -259,25 +267,28 @@ class Encounters:
     ) -> None:
         if self._rooms is not None:
             await self._rooms.close(encounter.id, request.id, recording.id if recording else None, by, reason)
-        await self._tell(request, "ended")
+        await changed(self._services, request, "ended")
         if request.accepted_by is not None:
             for listener in self._listeners:
                 await listener.encounter_ended(request.accepted_by)
 
     async def _touch(self, tx: AsyncSession, request_id: str, now: datetime) -> ServiceRequest:
         request = await tx.get_one(ServiceRequest, request_id)
-        request.version += 1
-        request.updated_at = now
+        touch(request, now)
         return request
-
-    async def _tell(self, request: ServiceRequest, what: str) -> None:
-        news = {"id": request.id, "stage": request.stage, "version": request.version, "what": what, "progress": None}
-        await self._services.notifier.consultation(request.id, "consultation", news)
 
     @staticmethod
     async def _recording(tx: AsyncSession, encounter_id: str) -> Recording | None:
         found: Recording | None = await tx.scalar(select(Recording).where(Recording.encounter == encounter_id))
         return found
+
+
+def _with_people(summary: dict[str, Any], encounter: Encounter, request: ServiceRequest) -> dict[str, Any]:
+    """The recorder knows seats; the case knows who sat there."""
+    people = [person for person in (request.requester, request.accepted_by) if person]
+    seats = {participant_id(encounter.id, person): person for person in people}
+    tracks = [{**track, "practitioner": seats.get(track.get("participant"))} for track in summary.get("tracks", [])]
+    return {**summary, "tracks": tracks}
 
 
 def _in_progress(encounter: Encounter, recording: Recording | None) -> CallInProgress:

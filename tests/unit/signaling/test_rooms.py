@@ -10,9 +10,9 @@ import pytest
 
 from signaling import messages
 from signaling.ports import Json, RunningCall, SocketError, Ticket
-from signaling.room import participant_id
 from signaling.rooms import Rooms
 from tele.domain.access import Actor
+from tele.domain.seat import participant_id
 from tele.services.tasks import Tasks
 
 ROOM = "room-0123456789"

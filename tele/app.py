@@ -1,0 +1,215 @@
+"""The one composition root: reads the settings, builds everything and joins it together. Only it knows all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from aiohttp import web
+from redis.asyncio import Redis
+
+from recorder.vault import PlainVault
+from recorder.views import Library
+from signaling.gateway import Gateway
+from signaling.presence import LocalPresence, SharedPresence
+from signaling.rooms import Rooms
+from signaling.server import SocketServer
+from tele import demo
+from tele.desk import Desk
+from tele.domain.ids import new_id
+from tele.media_pool import MediaPool
+from tele.metrics import Numbers
+from tele.paths import config_file, web_client
+from tele.services import attach_file, sign_in
+from tele.services.attempts import Attempts
+from tele.services.channels import Channels
+from tele.services.context import Limits, Services
+from tele.services.encounters import Encounters
+from tele.services.notify import Opening
+from tele.services.paging import PagingEngine
+from tele.services.passwords import Passwords
+from tele.services.reference import Reference
+from tele.services.tasks import Tasks
+from tele.settings import Settings
+from tele.store.database import Database
+from tele.store.objects import ObjectStore
+from tele.web import routing
+from tele.web.client import WebClient
+from tele.web.edge import Edge
+from tele.web.encounters import ENCOUNTERS
+from tele.web.health import Health
+
+log = structlog.get_logger(__name__)
+
+SWEEP = 15.0
+"""Seconds between looks at what ends by itself: sessions and calls that everybody left."""
+SWEEP_FILES = 3600.0
+
+
+class LatePaging:
+    """Lets services reach the paging engine, which is itself built from the services."""
+
+    def __init__(self) -> None:
+        self.engine: PagingEngine | None = None
+
+    def opening(self, *, organisation: str, specialty: str, urgency: str) -> Opening:
+        """As the engine says."""
+        assert self.engine is not None
+        return self.engine.opening(organisation=organisation, specialty=specialty, urgency=urgency)
+
+    def wake(self, request_id: str) -> None:
+        """As the engine says."""
+        assert self.engine is not None
+        self.engine.wake(request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What runs in a front, for those who start it: tests and the process itself."""
+
+    services: Services
+    sockets: SocketServer
+    rooms: Rooms
+    media: MediaPool
+    encounters: Encounters
+    paging: PagingEngine
+    greeting: tuple[str, ...]
+
+
+FRONT: web.AppKey[Front] = web.AppKey("front", Front)
+
+
+async def build(settings: Settings, *, run_dir: str | None = None) -> web.Application:
+    """Everything of a front as one aiohttp application; its background work starts and ends with the application.
+
+    `run_dir` is where media workers listen; None runs the media plane in this process.
+    """
+    tasks = Tasks("front")
+    node = settings.node or f"{socket.gethostname()}:{settings.http.port}"
+    edge = _edge(settings)
+    redis = _redis(settings)
+    database = await Database.open(settings.database_url)
+    presence = SharedPresence(redis, node) if redis is not None else LocalPresence()
+    paging = LatePaging()
+
+    async def authenticate(request: web.Request) -> Any:
+        return await routing.resolve(services, edge, request)
+
+    async def audience(consultation_id: str) -> Collection[str]:
+        return await encounters.participants(consultation_id)
+
+    sockets = SocketServer(
+        authenticate=authenticate, audience=audience, presence=presence, tasks=tasks, origins=edge.is_own,
+        redis_url=settings.redis.url,
+    )  # fmt: skip
+    services = Services(
+        database=database,
+        clock=lambda: datetime.now(UTC),
+        new_id=new_id,
+        objects=ObjectStore.open(settings.storage_url),
+        notifier=sockets,
+        presence=presence,
+        watch=sockets,
+        paging=paging,
+        passwords=Passwords(),
+        attempts=Attempts(rate=f"{settings.sessions.lockout_failures} per {settings.sessions.lockout_minutes} minutes"),
+        reference=Reference.load(config_file("default.yaml").parent),
+        limits=_limits(settings),
+    )
+    channels = Channels.of(settings, services)
+    paging.engine = engine = PagingEngine(services, channels)
+    encounters = Encounters(services)
+    media = MediaPool(settings, tasks, run_dir)
+    rooms = Rooms(
+        media=media,
+        speaker=sockets,
+        calls=Desk(services, encounters),
+        tasks=tasks,
+        ice_servers=settings.media.ice_servers,
+        owns=lambda room: gateway.owns(room),  # noqa: PLW0108 - the gateway is built from the rooms
+        segment_seconds=settings.recording.segment_seconds,
+        empty_limit=settings.consultation.empty_room_minutes * 60,
+    )
+    gateway = Gateway(rooms, tasks, node, redis)
+    encounters.connect(gateway, engine)
+    sockets.on_presence = engine.presence_changed
+
+    app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
+    app[ENCOUNTERS] = encounters
+    health = Health(
+        database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
+        Numbers(sockets, rooms, media, engine).read,
+    )  # fmt: skip
+    routing.attach(
+        app, services, edge, health=health, client=WebClient(web_client()),
+        library=Library(settings.recordings_dir, PlainVault()), sockets=lambda: sockets.attach(app, gateway),
+    )  # fmt: skip
+    made = await demo.greet(services, settings)
+
+    async def life(_: web.Application) -> AsyncIterator[None]:
+        gateway.start()
+        if isinstance(presence, SharedPresence):
+            tasks.spawn(presence.run(), "presence")
+        await media.start(rooms.media_event, rooms.worker_up)
+        await engine.start()
+        tasks.spawn(_sweep(sockets, rooms, services), "sweep")
+        tasks.spawn(_sweep_files(services), "sweep-files")
+        yield
+        await engine.stop()
+        await sockets.sio.shutdown()
+        await media.stop()
+        await tasks.close()
+        if redis is not None:
+            await redis.aclose()
+        await database.close()
+
+    app.cleanup_ctx.append(life)
+    app[FRONT] = Front(services, sockets, rooms, media, encounters, engine, made)
+    return app
+
+
+def _edge(settings: Settings) -> Edge:
+    proxies = tuple(ipaddress.ip_network(each) for each in settings.http.trusted_proxies)
+    return Edge(settings.http.public_url, settings.http.tls_cert is not None, proxies)
+
+
+def _redis(settings: Settings) -> Redis | None:
+    if not settings.redis.url:
+        return None
+    # No limit on reading: a listener waits for as long as nobody speaks. Connections are checked on their own.
+    return Redis.from_url(settings.redis.url, socket_timeout=None, socket_connect_timeout=5, health_check_interval=15)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        upload_bytes=settings.uploads.max_megabytes * 1024 * 1024,
+        files_per_case=settings.uploads.max_files_per_consultation,
+        session_idle=timedelta(hours=settings.sessions.idle_hours),
+        session_absolute=timedelta(days=settings.sessions.absolute_days),
+    )
+
+
+async def _sweep(sockets: SocketServer, rooms: Rooms, services: Services) -> None:
+    while True:
+        await asyncio.sleep(SWEEP)
+        try:
+            await sockets.cut_ended(lambda sessions: sign_in.alive(services, sessions))
+            await rooms.watch_empty(time.monotonic())
+        except Exception:  # what ends by itself can end at the next look
+            log.exception("sweep.failed")
+
+
+async def _sweep_files(services: Services) -> None:
+    while True:
+        try:
+            await attach_file.sweep(services)
+        except Exception:  # the next hour tries again
+            log.exception("sweep.files_failed")
+        await asyncio.sleep(SWEEP_FILES)

@@ -1,0 +1,131 @@
+"""One media node: the media plane with the recorder plugged in as one more listener, driven by plain messages."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+
+from recorder.recorder import Recorder, RecorderSettings
+from recorder.vault import PlainVault
+from signaling.media.config import MediaConfig
+from signaling.media.plane import MediaPlane
+from tele.link import CallFailed, LinkServer, Message
+from tele.process import RUN_DIR
+from tele.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def socket_path(run_dir: str, number: int) -> Path:
+    """Where worker `number` listens for the front."""
+    return Path(run_dir) / f"media-{number}.sock"
+
+
+def own_addresses() -> list[str]:
+    """This machine's addresses that packets to the outside would leave from: IPv4 and IPv6, without loopback."""
+    import ifaddr
+
+    found: list[str] = []
+    for adapter in ifaddr.get_adapters():
+        for entry in adapter.ips:
+            address = ipaddress.ip_address(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
+            if not (address.is_loopback or address.is_link_local or address.is_multicast):
+                found.append(str(address))
+    return found
+
+
+def advertised(settings: Settings) -> tuple[str, ...]:
+    """Addresses put into ICE candidates: as set, else every own one, and loopback while HTTP is on loopback too."""
+    if settings.media.host:
+        return tuple(settings.media.host)
+    loopback = ["127.0.0.1"] if settings.http.on_loopback or settings.http.host in ("0.0.0.0", "::") else []
+    return (*loopback, *own_addresses())
+
+
+class MediaNode:
+    """The plane and the recorder of one process. `call` is its whole surface; events leave through `emit`."""
+
+    def __init__(self, settings: Settings, number: int, emit: Callable[[Message], None]) -> None:
+        config = MediaConfig(
+            port=settings.media.port + number,
+            advertised=advertised(settings),
+            max_peers=settings.media.max_participants * 2,
+        )
+        self.plane = MediaPlane(config, emit)
+        recording = settings.recording
+        self.recorder = Recorder(
+            settings.recordings_dir,
+            self.plane,
+            emit,
+            vault=PlainVault(),
+            settings=RecorderSettings(sync=recording.sync, min_free_bytes=recording.min_free_megabytes * 1024 * 1024),
+        )
+        self._commands: dict[str, Callable[..., Awaitable[Message]]] = {
+            "join": self.plane.join,
+            "publish": self.plane.publish,
+            "subscribe": self.plane.subscribe,
+            "answer": self.plane.answer,
+            "leave": self.plane.leave,
+            "close_room": self.plane.close_room,
+            "snapshot": self.plane.snapshot,
+            "stats": self._stats,
+            "record.start": self.recorder.start,
+            "record.pause": self._pause,
+            "record.seal": self._seal,
+        }
+
+    async def start(self) -> None:
+        """Open the media port; look for recordings that a crash tore. Raises OSError when the port is taken."""
+        await self.plane.start()
+        for summary in await self.recorder.recover():
+            log.info("recording.recovered", recording=summary.get("recording"), duration=summary.get("duration"))
+
+    async def stop(self) -> None:
+        """Close open segments first, then the port."""
+        await self.recorder.stop()
+        await self.plane.stop()
+
+    async def call(self, name: str, arguments: Message) -> Message:
+        """Carry out one command."""
+        command = self._commands.get(name)
+        if command is None:
+            raise CallFailed("unknown-call", f"no such call: {name}")
+        return await command(**arguments)
+
+    async def _stats(self) -> Message:
+        return {"media": await self.plane.stats(), "recorder": await self.recorder.stats()}
+
+    async def _pause(self, room: str, recording: str) -> Message:
+        return await self.recorder.pause(recording)
+
+    async def _seal(self, room: str, recording: str) -> Message:
+        return await self.recorder.seal(recording)
+
+
+async def run_worker(settings: Settings, number: int, ending: asyncio.Event, environment: dict[str, str]) -> None:
+    """A worker process: one node behind a Unix socket, until `ending`."""
+    events: list[Callable[[Message], None]] = []
+
+    def emit(event: Message) -> None:
+        for hear in events:
+            hear(event)
+
+    node = MediaNode(settings, number, emit)
+    try:
+        await node.start()
+    except OSError as error:
+        port = settings.media.port + number
+        raise SystemExit(
+            f"tele: cannot open media port {port}: {error.strerror or error}. Another program uses it: end that one, or"
+            " choose another with TELE_MEDIA__PORT."
+        ) from None
+    server = LinkServer(node)
+    events.append(server.emit)
+    await server.start(socket_path(environment[RUN_DIR], number))
+    await ending.wait()
+    await node.stop()
+    await server.stop()

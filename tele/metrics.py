@@ -1,0 +1,44 @@
+"""The numbers of /metrics, gathered when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from signaling.rooms import Rooms
+from signaling.server import SocketServer
+from tele.link import CallFailed, LinkDown
+from tele.media_pool import MediaPool
+from tele.services.paging import PagingEngine
+
+Samples = dict[tuple[tuple[str, str], ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Reads every part that counts something."""
+
+    sockets: SocketServer
+    rooms: Rooms
+    media: MediaPool
+    paging: PagingEngine
+
+    async def read(self) -> dict[str, Samples]:
+        """Metric → labels → value."""
+        counts = self.rooms.counts()
+        found: dict[str, Samples] = {
+            "tele_pages_open": {(): self.sockets.connections},
+            "tele_calls": {(): counts["rooms"]},
+            "tele_people_in_calls": {(): counts["people"]},
+        }
+        try:
+            workers = await self.media.stats()
+        except (LinkDown, CallFailed):
+            workers = []  # a worker that is starting has nothing to tell; tele_media_workers_up says so
+        found["tele_media_workers_up"] = {(): len(workers)}
+        for number, worker in enumerate(workers):
+            for part, numbers in worker.items():
+                for name, value in numbers.items():
+                    if isinstance(value, int | float):
+                        metric = f"tele_{part}_{name}".replace("-", "_")
+                        found.setdefault(metric, {})[("worker", str(number)),] = value
+        return found
