@@ -1,1 +1,1 @@
-"""Frames in, CMAF and playlists out. It knows nothing of peers."""
+"""The recorder: decrypted RTP in, CMAF segments and HLS playlists out; it knows packets and files, never peers."""

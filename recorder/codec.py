@@ -1,0 +1,31 @@
+"""What a decoder must know before the first frame: one value per codec configuration, written into an init section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tele.domain.media import CLOCK_RATE, Codec
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One decoder configuration; two frames with equal ones can share an init section.
+
+    `codecs` is the RFC 6381 string, `width` and `height` are picture size in pixels (0 for audio), `record` the
+    codec's configuration record, the payload of avcC, vpcC or dOps.
+    """
+
+    codec: Codec
+    codecs: str
+    width: int
+    height: int
+    record: bytes
+
+    @property
+    def rate(self) -> int:
+        """Ticks per second of the track, the same as of its RTP clock."""
+        return CLOCK_RATE[self.codec]
+
+
+OPUS = Config("opus", "opus", 0, 0, bytes.fromhex("00 02 0138 0000bb80 0000 00"))
+"""dOps (Opus in ISOBMFF §4.3.2): version 0, 2 channels, 312 samples of pre-skip, 48 kHz, no gain, mapping family 0."""

@@ -1,0 +1,96 @@
+"""Packets of one stream back in sending order: a bounded wait for what is late, then a counted hole."""
+
+from __future__ import annotations
+
+from recorder.rtp import Packet, signed_difference
+
+Released = list[tuple[int, Packet]]
+"""Packets in order, each with the number of packets lost just before it."""
+
+MAX_JUMP = 3000
+"""A sequence number further off than this begins a new run (RFC 3550 A.1, MAX_DROPOUT)."""
+
+
+class JitterBuffer:
+    """Holds packets behind a hole until the hole fills, `wait` seconds pass, or `limit` packets are held.
+
+    The recorder is in no hurry: what matters is that a retransmission still finds its place.
+    """
+
+    __slots__ = ("_held", "_next", "duplicates", "late", "limit", "lost", "wait")
+
+    def __init__(self, *, wait: float, limit: int) -> None:
+        self.wait = wait
+        self.limit = limit
+        self.lost = 0
+        self.late = 0
+        self.duplicates = 0
+        self._next: int | None = None
+        self._held: dict[int, Packet] = {}
+
+    def push(self, packet: Packet) -> Released:
+        """Take a packet as it arrived; returns what is now in order."""
+        sequence = packet.sequence
+        if sequence == self._next and not self._held:
+            self._next = (sequence + 1) & 0xFFFF
+            return [(0, packet)]
+        if self._next is None:
+            self._next = (sequence + 1) & 0xFFFF
+            return [(0, packet)]
+        ahead = signed_difference(sequence, self._next, 16)
+        if abs(ahead) > MAX_JUMP:
+            released = self.flush()
+            missing = max(1, ahead)
+            self.lost += missing
+            self._next = (sequence + 1) & 0xFFFF
+            return [*released, (missing, packet)]
+        if ahead < 0:
+            self.late += 1
+            return []
+        if sequence in self._held:
+            self.duplicates += 1
+            return []
+        self._held[sequence] = packet
+        released = self._run(0)
+        while len(self._held) > self.limit:
+            released += self._skip()
+        return released
+
+    def expire(self, now: float) -> Released:
+        """Give up on holes whose next packet has waited long enough."""
+        released: Released = []
+        while self._held:
+            nearest = self._nearest()
+            if now - self._held[nearest].arrival < self.wait:
+                break
+            released += self._skip()
+        return released
+
+    def flush(self) -> Released:
+        """Everything that is held, in order, holes counted: the stream ends or begins anew."""
+        released: Released = []
+        while self._held:
+            released += self._skip()
+        return released
+
+    def _nearest(self) -> int:
+        base = self._next or 0
+        return min(self._held, key=lambda sequence: (sequence - base) & 0xFFFF)
+
+    def _skip(self) -> Released:
+        nearest = self._nearest()
+        missing = (nearest - (self._next or 0)) & 0xFFFF
+        self.lost += missing
+        self._next = nearest
+        return self._run(missing)
+
+    def _run(self, missing: int) -> Released:
+        """Release the unbroken run at the front; `missing` packets were given up just before it."""
+        released: Released = []
+        sequence = self._next or 0
+        while (packet := self._held.pop(sequence, None)) is not None:
+            released.append((missing, packet))
+            missing = 0
+            sequence = (sequence + 1) & 0xFFFF
+        self._next = sequence
+        return released

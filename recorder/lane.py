@@ -1,0 +1,194 @@
+"""One recorded track while it is recorded: packets of whichever publication feeds it now, to parts and segments."""
+
+from __future__ import annotations
+
+from recorder.depacketize import Depacketizer, Frame
+from recorder.depacketize_h264 import H264Depacketizer
+from recorder.depacketize_opus import OpusDepacketizer
+from recorder.depacketize_vp9 import VP9Depacketizer
+from recorder.errors import Malformed
+from recorder.grid import Grid
+from recorder.jitter import JitterBuffer, Released
+from recorder.journal import TrackState
+from recorder.rtp import parse
+from recorder.segment import Output
+from recorder.segment_audio import AudioSegmenter
+from recorder.segment_video import VideoSegmenter
+from recorder.settings import RecorderSettings
+from recorder.slate import CONFIGS
+from recorder.timeline import SenderClock, TrackClock
+from tele.domain.media import CLOCK_RATE, Codec, Track
+
+_DEPACKETIZERS: dict[Codec, type[Depacketizer]] = {
+    "opus": OpusDepacketizer,
+    "H264": H264Depacketizer,
+    "VP9": VP9Depacketizer,
+}
+
+
+class _Stream:
+    """One RTP stream: everything that begins anew with a new publication or SSRC."""
+
+    def __init__(self, codec: Codec, wait: float, sender: SenderClock) -> None:
+        rate = CLOCK_RATE[codec]
+        # One second of packets at 20 Mbit/s, of audio at 5 ms frames.
+        self.jitter = JitterBuffer(wait=wait, limit=2048 if codec != "opus" else 200)
+        self.depacketizer = _DEPACKETIZERS[codec]()
+        self.clock = TrackClock(rate, sender)
+        self.ssrc: int | None = None
+
+
+class Lane:
+    """Feeds one track's segmenter; all times are seconds of session time."""
+
+    def __init__(
+        self, track: Track, name: str, grid: Grid, settings: RecorderSettings, past: TrackState | None
+    ) -> None:
+        self.name = name
+        self.source = track.source
+        self.kind = track.kind
+        self.participant = track.participant
+        self.publication: str | None = None
+        self.started = past is not None
+        self.asked = float("-inf")
+        self.counts: dict[str, float] = {}
+        self._settings = settings
+        self._stream: _Stream | None = None
+        self._track = track
+        last = past.last if past else None
+        msn, end = (last.msn, last.end) if last else (-1, 0)
+        self.segmenter: VideoSegmenter | AudioSegmenter
+        if track.kind == "audio":
+            self.segmenter = AudioSegmenter(grid, settings.part, last=msn, end=end)
+        else:
+            quiet = self._quiet()
+            self.segmenter = VideoSegmenter(
+                grid, CONFIGS[track.codec], settings.part, quiet=quiet, last=msn, end=end
+            )
+
+    def attach(self, track: Track, sender: SenderClock) -> None:
+        """A publication takes the track up, or takes it over from one that has not ended yet."""
+        self.detach()
+        self.publication = track.publication
+        self._track = track
+        wait = self._settings.audio_wait if track.kind == "audio" else self._settings.video_wait
+        self._stream = _Stream(track.codec, wait, sender)
+        self.asked = float("-inf")
+        if isinstance(self.segmenter, VideoSegmenter):
+            self.segmenter.waiting = True
+            self.segmenter.quiet = self._quiet()
+        else:
+            self.segmenter.attached = True
+
+    def detach(self) -> None:
+        """The publication ended: what it left is filled up and cut off by the clock."""
+        self._count_stream()
+        self.publication = None
+        self._stream = None
+        if isinstance(self.segmenter, VideoSegmenter):
+            self.segmenter.quiet = 0
+        else:
+            self.segmenter.attached = False
+
+    def packet(self, data: bytes, arrival: float) -> list[Output]:
+        """Take one RTP packet as it came; what is malformed is counted and dropped."""
+        stream = self._stream
+        if stream is None:
+            return []
+        try:
+            packet = parse(data, arrival)
+        except Malformed:
+            self._count("malformed", 1)
+            return []
+        if packet.ssrc != stream.ssrc:
+            if stream.ssrc is not None:
+                stream = self._restart()
+            stream.ssrc = packet.ssrc
+        self._count("packets", 1)
+        return self._released(stream, stream.jitter.push(packet))
+
+    def report(self, sender: float, timestamp: int, arrival: float) -> None:
+        """A sender report: `sender` seconds of its NTP clock at RTP `timestamp`."""
+        if self._stream is not None:
+            self._stream.clock.report(sender, timestamp, arrival)
+
+    def tick(self, now: float) -> list[Output]:
+        """Give up what is overdue, fill what is missing."""
+        outputs: list[Output] = []
+        if self._stream is not None:
+            outputs = self._released(self._stream, self._stream.jitter.expire(now))
+        return outputs + self.segmenter.clock(round(now * self.segmenter.rate))
+
+    def flush(self) -> list[Output]:
+        """Everything that waits for missing packets, before the recording pauses."""
+        return self._released(self._stream, self._stream.jitter.flush()) if self._stream is not None else []
+
+    def wants_key(self, now: float) -> bool:
+        """Whether to ask for a keyframe now; asking is left to the caller."""
+        segmenter = self.segmenter
+        if self.publication is None or not isinstance(segmenter, VideoSegmenter):
+            return False
+        if now - self.asked < self._settings.ask_every or not segmenter.wants_key(round(now * segmenter.rate)):
+            return False
+        self.asked = now
+        return True
+
+    def take_counts(self) -> dict[str, float]:
+        """What was counted since the last call."""
+        if self._stream is not None:
+            self._count_stream()
+        counts, self.counts = self.counts, {}
+        return counts
+
+    def _released(self, stream: _Stream, released: Released) -> list[Output]:
+        outputs: list[Output] = []
+        for lost, packet in released:
+            for frame in stream.depacketizer.push(lost, packet):
+                outputs += self._frame(stream, frame)
+        return outputs
+
+    def _frame(self, stream: _Stream, frame: Frame) -> list[Output]:
+        segmenter = self.segmenter
+        self._count("frames", 1)
+        time = max(0, round(stream.clock.time(frame.timestamp, frame.arrival) * segmenter.rate))
+        if isinstance(segmenter, VideoSegmenter):
+            return segmenter.frame(time, frame.data, frame.config, after_loss=frame.after_loss)
+        return segmenter.frame(time, frame.data, frame.duration, after_loss=frame.after_loss)
+
+    def _restart(self) -> _Stream:
+        """The sender began a new stream within the publication."""
+        self._count_stream()
+        self._count("restarts", 1)
+        wait = self._settings.audio_wait if self.kind == "audio" else self._settings.video_wait
+        sender = self._stream.clock.sender if self._stream else SenderClock()
+        self._stream = _Stream(self._track.codec, wait, sender)
+        if isinstance(self.segmenter, VideoSegmenter):
+            self.segmenter.waiting = True
+        return self._stream
+
+    def _quiet(self) -> float:
+        return self._settings.quiet_screen if self.source == "screen" else self._settings.quiet
+
+    def _count(self, name: str, value: float) -> None:
+        self.counts[name] = self.counts.get(name, 0) + value
+
+    def _count_stream(self) -> None:
+        """Gather what the parts of a stream counted, and set their counters back."""
+        stream, segmenter = self._stream, self.segmenter
+        if stream is not None:
+            jitter, depacketizer, clock = stream.jitter, stream.depacketizer, stream.clock
+            self._count("lost", jitter.lost)
+            self._count("late", jitter.late + jitter.duplicates)
+            self._count("malformed", depacketizer.malformed)
+            self._count("incomplete", depacketizer.incomplete)
+            self._count("reanchored", clock.reanchored)
+            self._count("reports_rejected", clock.reports_rejected)
+            jitter.lost = jitter.late = jitter.duplicates = 0
+            depacketizer.malformed = depacketizer.incomplete = 0
+            clock.reanchored = clock.reports_rejected = 0
+        self._count("dropped", segmenter.dropped)
+        segmenter.dropped = 0
+        if isinstance(segmenter, AudioSegmenter):
+            self._count("silence_seconds", segmenter.silence / segmenter.rate)
+            self._count("clock_corrections", segmenter.corrections)
+            segmenter.silence = segmenter.corrections = 0

@@ -1,0 +1,230 @@
+"""Recordings on disk as they are read: playlists, init sections, segments and fillings, from any process.
+
+It follows each journal as it grows, so that what is still being recorded by another process can be played.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorder import playlist
+from recorder.coverage import cover
+from recorder.disk import JOURNAL
+from recorder.errors import InvalidName, Malformed, StorageFailed, UnknownRecording
+from recorder.fmp4 import init_section
+from recorder.journal import State, TrackState, decode
+from recorder.names import init_file, recording_name, segment_file
+from recorder.slate import CONFIGS, filling
+from recorder.summary import summarise
+from recorder.vault import Vault
+from tele.domain.media import Codec
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+
+_INDEX = re.compile(r"([A-Za-z0-9_-]{1,64})/index\.m3u8")
+_PARTICIPANT = re.compile(r"p/([A-Za-z0-9_-]{8,32})\.m3u8")
+_SCREEN = re.compile(r"p/([A-Za-z0-9_-]{8,32})-screen\.m3u8")
+_INIT = re.compile(r"([A-Za-z0-9_-]{1,64})/init-([0-9]{1,6})\.mp4")
+_SEGMENT = re.compile(r"([A-Za-z0-9_-]{1,64})/seg-([0-9]{6,9})\.m4s")
+_FILLING = re.compile(r"([A-Za-z0-9_-]{1,64})/gap-([0-9]{6,9})\.m4s")
+_FILLING_INIT = re.compile(r"[A-Za-z0-9_-]{1,64}/gap-init-(h264|vp9)\.mp4")
+_CODECS: dict[str, Codec] = {"h264": "H264", "vp9": "VP9"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that can be fetched: made-up `data`, or the stored `file` of `size` bytes.
+
+    `immutable` is true of what never changes under its address.
+    """
+
+    content_type: str
+    size: int
+    etag: str
+    immutable: bool
+    data: bytes | None = None
+    file: str | None = None
+
+
+class _Followed:
+    """A journal read so far."""
+
+    __slots__ = ("inode", "offset", "state")
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.offset = 0
+        self.inode = 0
+
+
+class Library:
+    """Reads recordings below `root`; may be used from several threads, and blocks on the disk."""
+
+    def __init__(self, root: Path, vault: Vault, *, remembered: int = 64) -> None:
+        """`remembered`: how many journals are kept in memory."""
+        self._root = root
+        self._vault = vault
+        self._remembered = remembered
+        self._followed: OrderedDict[str, _Followed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def summary(self, recording: str) -> dict[str, Any] | None:
+        """What the recorder's own summary says, as far as it is on disk; None for an unknown recording."""
+        with self._lock:
+            state = self._state(recording)
+            return summarise(state) if state else None
+
+    def playlist(self, recording: str) -> str:
+        """index.m3u8: each video rendition with its participant's sound; raises UnknownRecording."""
+        with self._lock:
+            return playlist.multivariant(self._known(recording))
+
+    def participant_playlist(self, recording: str, participant: str) -> str:
+        """p/<participant>.m3u8, one participant's camera and sound; "<participant>-screen" is the shared screen.
+
+        Raises UnknownRecording when there is no such recording or no such track in it.
+        """
+        with self._lock:
+            text = _participant_playlist(self._known(recording), participant)
+        if text is None:
+            raise UnknownRecording(f"{recording}: {participant}")
+        return text
+
+    def media_playlist(self, recording: str, track: str) -> str:
+        """<track>/index.m3u8, running and sealed alike; raises UnknownRecording."""
+        with self._lock:
+            state = self._known(recording)
+            found = state.tracks.get(track)
+            if found is None:
+                raise UnknownRecording(f"{recording}/{track}")
+            return playlist.media_playlist(state, found)
+
+    def find(self, recording: str, path: str) -> Item | None:
+        """What stands at `path` below a recording, such as `index.m3u8` or `<track>/seg-000003.m4s`; None if nothing.
+
+        Only names that follow from the journal are found: no other file can be reached, whatever `path` says.
+        """
+        with self._lock:
+            state = self._state(recording)
+            return _find(state, path) if state else None
+
+    def read(self, recording: str, path: str, start: int, end: int) -> bytes:
+        """Bytes `start` to `end` (exclusive) of what `find` finds; raises UnknownRecording, StorageFailed."""
+        item = self.find(recording, path)
+        if item is None:
+            raise UnknownRecording(f"{recording}/{path}")
+        return self.read_item(item, start, end)
+
+    def read_item(self, item: Item, start: int, end: int) -> bytes:
+        """The same for an item found before."""
+        start, end = max(0, start), min(end, item.size)
+        if item.data is not None:
+            return item.data[start:end]
+        assert item.file is not None
+        try:
+            with (self._root / item.file).open("rb") as stream:
+                stream.seek(start)
+                sealed = stream.read(max(0, end - start))
+        except OSError as error:
+            raise StorageFailed(f"{item.file} cannot be read") from error
+        return self._vault.open(item.file, start, sealed)
+
+    def _known(self, recording: str) -> State:
+        state = self._state(recording)
+        if state is None:
+            raise UnknownRecording(recording)
+        return state
+
+    def _state(self, recording: str) -> State | None:
+        """The journal's present state; only what was added since the last look is read."""
+        try:
+            path = self._root / recording_name(recording) / JOURNAL
+            figures = path.stat()
+        except (InvalidName, OSError):
+            return None
+        followed = self._followed.get(recording)
+        if followed is None or followed.inode != figures.st_ino or figures.st_size < followed.offset:
+            followed = self._followed[recording] = _Followed()
+            followed.inode = figures.st_ino
+        self._followed.move_to_end(recording)
+        while len(self._followed) > self._remembered:
+            self._followed.popitem(last=False)
+        if figures.st_size > followed.offset:
+            with path.open("rb") as stream:
+                stream.seek(followed.offset)
+                lines, size = decode(stream.read())
+            followed.offset += size
+            for line in lines:
+                try:
+                    followed.state.apply(line)
+                except Malformed:
+                    # A line of a later version, or one that a crash left half a story: the rest is still told.
+                    continue
+        return followed.state if followed.state.recording else None
+
+
+def _participant_playlist(state: State, name: str) -> str | None:
+    text = playlist.participant_playlist(state, name)
+    if text is None and name.endswith("-screen"):
+        text = playlist.screen_playlist(state, name.removesuffix("-screen"))
+    return text
+
+
+def _find(state: State, path: str) -> Item | None:
+    if path == "index.m3u8":
+        return _text(playlist.multivariant(state))
+    if match := _PARTICIPANT.fullmatch(path) or _SCREEN.fullmatch(path):
+        text = _participant_playlist(state, path.removeprefix("p/").removesuffix(".m3u8"))
+        return _text(text) if text is not None else None
+    if match := _FILLING_INIT.fullmatch(path):
+        return _made(init_section(CONFIGS[_CODECS[match[1]]]), "video/mp4", immutable=True)
+    for pattern, finder in ((_INDEX, _index), (_INIT, _init), (_SEGMENT, _segment), (_FILLING, _filling)):
+        if match := pattern.fullmatch(path):
+            track = state.tracks.get(match[1])
+            number = int(match[2]) if pattern.groups > 1 else 0
+            return finder(state, track, number) if track is not None else None
+    return None
+
+
+def _index(state: State, track: TrackState, _: int) -> Item | None:
+    return _text(playlist.media_playlist(state, track))
+
+
+def _init(state: State, track: TrackState, index: int) -> Item | None:
+    if index >= len(track.inits):
+        return None
+    init = track.inits[index]
+    return _stored(state, track, init_file(index), init.bytes, init.sha256)
+
+
+def _segment(state: State, track: TrackState, msn: int) -> Item | None:
+    segment = track.segments.get(msn)
+    return _stored(state, track, segment_file(msn), segment.bytes, segment.sha256) if segment else None
+
+
+def _filling(state: State, track: TrackState, msn: int) -> Item | None:
+    if msn in track.segments or msn > state.closed:
+        return None
+    for span in cover(state, track):
+        if span.msn == msn:
+            data = filling(span.codec, msn << 10 | 1, span.start, span.end)
+            return _made(data, f"{track.kind}/mp4", immutable=state.status == "sealed")
+    return None
+
+
+def _text(text: str) -> Item:
+    return _made(text.encode(), PLAYLIST_TYPE, immutable=False)
+
+
+def _made(data: bytes, content_type: str, *, immutable: bool) -> Item:
+    return Item(content_type, len(data), hashlib.sha256(data).hexdigest()[:32], immutable, data=data)
+
+
+def _stored(state: State, track: TrackState, name: str, size: int, digest: str) -> Item:
+    return Item(f"{track.kind}/mp4", size, digest[:32], True, file=f"{state.recording}/{track.name}/{name}")

@@ -1,0 +1,46 @@
+"""Names that become folders and addresses: what may be one, and how a recorded track is called."""
+
+from __future__ import annotations
+
+import re
+
+from recorder.errors import InvalidName
+from tele.domain.media import Source
+
+_RECORDING = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PARTICIPANT = re.compile(r"[A-Za-z0-9_-]{8,32}")
+
+_PREFIX: dict[Source, str] = {
+    "microphone": "audio",
+    "camera": "cam",
+    "camera-low": "cam-lo",
+    "screen": "screen",
+    "screen-audio": "screen-audio",
+}
+
+
+def recording_name(value: str) -> str:
+    """`value` itself when it can be a recording's folder; raises InvalidName."""
+    if not _RECORDING.fullmatch(value):
+        raise InvalidName("a recording is named by 1 to 64 of A-Z a-z 0-9 _ -")
+    return value
+
+
+def participant_name(value: str) -> str:
+    """`value` itself when it can name a participant; raises InvalidName."""
+    if not _PARTICIPANT.fullmatch(value):
+        raise InvalidName("a participant is named by 8 to 32 of A-Z a-z 0-9 _ -")
+    return value
+
+
+def track_name(participant: str, source: Source) -> str:
+    """The folder of a participant's track, such as `cam-lo-<participant>`; raises InvalidName."""
+    return f"{_PREFIX[source]}-{participant_name(participant)}"
+
+
+def init_file(index: int) -> str:
+    return f"init-{index}.mp4"
+
+
+def segment_file(msn: int) -> str:
+    return f"seg-{msn:06d}.m4s"

@@ -1,0 +1,140 @@
+"""Samples, parts and segments as plain values, and the one track's worth of state that turns samples into them.
+
+Times and durations are ticks of the track's clock in session time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recorder.codec import Config
+from recorder.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One frame with the time it is shown for; `key` means that decoding can begin here."""
+
+    data: bytes
+    duration: int
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOpened:
+    msn: int
+    start: int
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class PartClosed:
+    """A run of samples, final: what is written, and for low latency published, as one piece."""
+
+    msn: int
+    index: int
+    start: int
+    duration: int
+    samples: tuple[Sample, ...]
+
+    @property
+    def independent(self) -> bool:
+        return self.samples[0].key
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentClosed:
+    msn: int
+    start: int
+    end: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    """Nothing could be recorded between `start` and `end`; a still picture or silence stands there."""
+
+    start: int
+    end: int
+
+
+Output = SegmentOpened | PartClosed | SegmentClosed | GapFound
+
+GAP = 1.0
+"""Seconds; shorter interruptions are counted as lost frames alone."""
+
+
+class Segmenter:
+    """Cuts one track's samples into parts of at most `part` seconds and hands them on at once."""
+
+    def __init__(self, grid: Grid, config: Config, part: float, *, last: int = -1, end: int = 0) -> None:
+        """`last` and `end`: the last segment's number and end when an earlier recording of the track is continued."""
+        self.grid = grid
+        self.config = config
+        self.rate = config.rate
+        self.last = last
+        self.end = end
+        self.floor = last + 1
+        self.is_open = False
+        self._part = round(part * config.rate)
+        self._samples: list[Sample] = []
+        self._part_start = 0
+        self._part_index = 0
+        self._start = 0
+        self._count = 0
+
+    def ticks(self, milliseconds: int) -> int:
+        return milliseconds * self.rate // 1000
+
+    def milliseconds(self, ticks: int) -> int:
+        return ticks * 1000 // self.rate
+
+    def first_interval(self, time: int) -> int:
+        """The segment that a track begins with at `time`, after none or an earlier one.
+
+        It is that of the current interval, unless the intervals between would be left with no time of their own.
+        """
+        interval = self.grid.index(self.milliseconds(time))
+        following = self.last + 1
+        if interval > following and self.ticks(self.grid.end(following)) <= self.end:
+            return max(following, self.floor)
+        return interval
+
+    def _begin(self, msn: int, start: int) -> list[Output]:
+        self.is_open = True
+        self.last = msn
+        self.floor = max(self.floor, msn)
+        self.end = self._start = self._part_start = start
+        self._part_index = self._count = 0
+        return [SegmentOpened(msn, start, self.config)]
+
+    def _append(self, sample: Sample) -> list[Output]:
+        """Add a sample; the part is closed before the sample that would make it longer than it may be."""
+        outputs: list[Output] = []
+        if self._samples and self.end + sample.duration - self._part_start > self._part:
+            outputs = self._flush()
+        self._samples.append(sample)
+        self.end += sample.duration
+        self._count += 1
+        return outputs
+
+    def _flush(self) -> list[Output]:
+        if not self._samples:
+            return []
+        duration = self.end - self._part_start
+        part = PartClosed(self.last, self._part_index, self._part_start, duration, tuple(self._samples))
+        self._samples = []
+        self._part_index += 1
+        self._part_start = self.end
+        return [part]
+
+    def _flush_overdue(self, now: int) -> list[Output]:
+        """Frames come seldom or have stopped: what there is goes to disk without waiting for the next one."""
+        return self._flush() if now - self._part_start > self._part * 3 // 2 else []
+
+    def _close(self) -> list[Output]:
+        outputs = self._flush()
+        self.is_open = False
+        if self._count:
+            outputs.append(SegmentClosed(self.last, self._start, self.end, self._count))
+        return outputs
