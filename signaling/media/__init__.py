@@ -1,1 +1,1 @@
-"""The media plane: packets and peers. It knows nothing of GPs or files."""
+"""The media plane: one port, every peer, packets forwarded without being decoded. It knows nothing of people or cases."""

@@ -1,0 +1,47 @@
+"""What can go wrong when the media plane is asked for something: each error has a code for programs and a sentence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MediaError(Exception):
+    """A request that cannot be met. `code` is stable, the sentence may be shown to an operator; no state was changed."""
+
+    code: ClassVar[str] = "media-error"
+
+
+class BadSdpError(MediaError):
+    """The session description is malformed, too large, or lacks what every browser sends."""
+
+    code = "bad-sdp"
+
+
+class BadArgumentError(MediaError):
+    """A name, version or list is of the wrong type or size."""
+
+    code = "bad-argument"
+
+
+class NoSuchRoomError(MediaError):
+    """Nobody joined a room of this name, or it was closed."""
+
+    code = "no-such-room"
+
+
+class NoSuchParticipantError(MediaError):
+    """This participant did not join the room, or left."""
+
+    code = "no-such-participant"
+
+
+class NoSuchSessionError(MediaError):
+    """The participant has no subscribe peer of this session: it was replaced or never opened."""
+
+    code = "no-such-session"
+
+
+class TooManyError(MediaError):
+    """A bound of the configuration is reached: peers, rooms, participants or handshakes."""
+
+    code = "too-many"

@@ -1,0 +1,42 @@
+"""When to ask a publisher for a keyframe: wishes are gathered, delayed, repeated until answered, never dropped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INTERVAL: Final = 0.5
+"""Seconds between two requests of one publication. Each keyframe costs every subscriber some 50 kB."""
+MAX_REPEATS: Final = 40
+"""A screen that does not change sends no keyframe until it does; after 20 s the next wish must come from someone."""
+
+
+class KeyframeRequests:
+    """Coalesces the keyframe wishes of one publication. Pure: the caller sends a PLI whenever `due` says so."""
+
+    __slots__ = ("_last", "_repeats", "_wanted", "sent")
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+        self._wanted = False
+        self._repeats = 0
+        self.sent = 0
+
+    def want(self) -> None:
+        """Somebody cannot decode: a subscriber, a new one, the recorder, or anyone after a path has moved."""
+        self._wanted = True
+        self._repeats = 0
+
+    def arrived(self) -> None:
+        """A keyframe began: all wishes so far are met."""
+        self._wanted = False
+
+    def due(self, now: float) -> bool:
+        """Whether to send a PLI now. Called at once after `want` and then on every tick."""
+        if not self._wanted or now - self._last < INTERVAL:
+            return False
+        self._last = now
+        self._repeats += 1
+        if self._repeats >= MAX_REPEATS:
+            self._wanted = False
+        self.sent += 1
+        return True

@@ -1,0 +1,233 @@
+"""The peer that a participant publishes with: packets in, and the RTCP that tells the browser how they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from signaling.media import red, rtcp, rtp_header, sdp_lines
+from signaling.media.answer import AcceptedMedia, Answer, AnswerPolicy, answer
+from signaling.media.errors import BadSdpError
+from signaling.media.inbound import InboundStream, InboundStreams
+from signaling.media.liveness import PeerState
+from signaling.media.peer import Peer, Surroundings
+from signaling.media.publication import Publication
+from signaling.media.reports import SenderClock
+from signaling.media.rtp_header import RtpHeader
+from signaling.media.sdp_parse import RemoteDescription
+from signaling.media.twcc import ArrivalLog
+from tele.domain.media import CLOCK_RATE, Source
+
+REPORT_EVERY: Final = 1.0
+"""Seconds between receiver reports."""
+
+
+class PublishPeer(Peer):
+    """Receives. `open_publication` and `close_publication` are the room's."""
+
+    direction = "publish"
+
+    def __init__(
+        self,
+        around: Surroundings,
+        room: str,
+        participant: str,
+        session: str,
+        open_publication: Callable[[PublishPeer, AcceptedMedia, Callable[[], None]], Publication],
+        close_publication: Callable[[Publication], None],
+    ) -> None:
+        super().__init__(around, room, participant, session)
+        self.stream = f"{around.random.getrandbits(64):016x}"
+        """Stream id and CNAME of all that comes from here."""
+        self.fingerprints: tuple[tuple[str, str], ...] = ()
+        self.publications: dict[str, Publication] = {}
+        """By mid."""
+        self._open_publication = open_publication
+        self._close_publication = close_publication
+        self._remote_ufrag = ""
+        self._streams = InboundStreams()
+        self._arrivals = ArrivalLog()
+        self._transport_cc_extension = 0
+        self._audio_level_extension = 0
+        self._next_report = 0.0
+        self._nack_scheduled = False
+
+    def accept(self, offer: RemoteDescription, sources: dict[str, Source], policy: AnswerPolicy) -> str:
+        """Answer an offer: the first one, a renegotiation, or an ICE restart. Raises BadSdpError, changing nothing."""
+        if self.fingerprints and offer.fingerprints != self.fingerprints:
+            raise BadSdpError("The DTLS certificate changed within one session.")
+        restarts = bool(self._remote_ufrag) and offer.ufrag != self._remote_ufrag
+        if restarts:
+            self.restart_ice()
+        answered = answer(offer, sources, policy, self._transport())
+        self._remote_ufrag = offer.ufrag
+        self._apply(answered)
+        if not self.fingerprints:
+            self.fingerprints = offer.fingerprints
+            self._secure(offer.fingerprints, "client" if answered.setup == "active" else "server")
+        return answered.sdp
+
+    def _apply(self, answered: Answer) -> None:
+        accepted = {media.mid: media for media in answered.media}
+        for mid, publication in list(self.publications.items()):
+            media = accepted.get(mid)
+            if media is None or (media.source, media.codec) != (publication.track.source, publication.track.codec):
+                self._streams.unroute(mid)
+                del self.publications[mid]
+                self._close_publication(publication)
+        for media in answered.media:
+            self._transport_cc_extension = media.extensions.get(
+                sdp_lines.URI_TRANSPORT_CC, self._transport_cc_extension
+            )
+            self._audio_level_extension = media.extensions.get(sdp_lines.URI_AUDIO_LEVEL, self._audio_level_extension)
+            if media.mid in self.publications:
+                continue
+            publication = self._open_publication(self, media, lambda mid=media.mid: self._ask_keyframe(mid))  # type: ignore[misc]
+            self.publications[media.mid] = publication
+            self._streams.route(media, publication)
+
+    # --- packets --------------------------------------------------------------------------------------------------
+
+    def _rtp(self, data: bytes, now: float) -> None:
+        try:
+            header = rtp_header.parse(data)
+        except ValueError:
+            self._around.counters.add("dropped_malformed_rtp")
+            return
+        extensions = rtp_header.extensions(data, header)
+        wide = extensions.get(self._transport_cc_extension)
+        if wide is not None and len(wide) == 2:
+            self._arrivals.add(int.from_bytes(wide, "big"), now)
+        stream = self._streams.get(header.ssrc)
+        if stream is None:
+            stream = self._streams.learn(header.ssrc, header.payload_type, lambda: extensions)
+            if stream is None:
+                self._around.counters.add("dropped_unknown_ssrc")
+                return
+            self._around.mux.add_ssrc(header.ssrc, self)
+        if stream.repairs:
+            self._repair(data, header, stream, now)
+            return
+        number = stream.extended(header.sequence)
+        stream.statistics.add(number, header.timestamp, now)
+        if stream.losses is not None and stream.losses.received(number, now) and not self._nack_scheduled:
+            # At the end of the batch: what was only reordered within it is not asked for.
+            self._nack_scheduled = True
+            asyncio.get_running_loop().call_soon(self._nack_now)
+        self._media(data, header, stream, number, extensions, now)
+
+    def _repair(self, data: bytes, header: RtpHeader, stream: InboundStream, now: float) -> None:
+        """A retransmission. The first ones are padding that probes the uplink: told to transport-cc, not forwarded."""
+        main = self._streams.main(stream.media.mid)
+        if main is None or header.payload_type != stream.media.retransmission_type:
+            self._around.counters.add("dropped_unknown_ssrc")
+            return
+        restored = rtp_header.restore_retransmission(data, header, stream.media.payload_type, main.ssrc)
+        if restored is None:
+            self._around.counters.add("probes_in")
+            return
+        header = rtp_header.parse(restored)
+        number = main.extended(header.sequence)
+        if main.losses is not None:
+            main.losses.received(number, now)
+        self._around.counters.add("retransmissions_in")
+        self._media(restored, header, main, number, rtp_header.extensions(restored, header), now)
+
+    def _media(
+        self,
+        data: bytes,
+        header: RtpHeader,
+        stream: InboundStream,
+        number: int,
+        extensions: dict[int, bytes],
+        now: float,
+    ) -> None:
+        media, publication = stream.media, stream.publication
+        payload = data[header.payload_start : header.payload_end]
+        redundant: bytes | None = None
+        if header.payload_type == media.red_type:
+            redundant = payload
+            self._around.counters.add("red_in")
+            primary = red.primary_block(payload)
+            if primary is None:
+                self._around.counters.add("dropped_malformed_red")
+                return
+            payload = primary
+            data = rtp_header.replace_payload(data, header, media.payload_type, payload)
+        elif header.payload_type != media.payload_type:
+            self._around.counters.add("dropped_unknown_payload_type")
+            return
+        level: int | None = None
+        if media.kind == "audio":
+            # Without the extension: "voice at 0 dB below overload" would be wrong, the quietest level is not.
+            level = (extensions.get(self._audio_level_extension) or b"\x7f")[0]
+        if publication.packet(number, header.timestamp, header.marker, payload, redundant, level, now):
+            publication.tap(data, now)
+
+    def _rtcp(self, data: bytes, now: float) -> None:
+        for part in rtcp.walk(data):
+            if part.kind != rtcp.SENDER_REPORT:
+                continue
+            report = rtcp.read_sender_report(part)
+            stream = self._streams.get(report.ssrc) if report is not None else None
+            if report is None or stream is None or stream.repairs:
+                continue
+            self._around.counters.add("sender_reports_in")
+            stream.clock = SenderClock(report.ntp, report.rtp, now, CLOCK_RATE[stream.media.codec])
+            stream.publication.sender_report(report.ntp, report.rtp, now)
+
+    # --- feedback -------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Transport-cc, due NACKs and PLIs each time; receiver reports once a second."""
+        super().tick(now)
+        if self.keys is None:
+            return
+        mains = self._streams.mains()
+        feedback = self._arrivals.report(self._ssrc, mains[0].ssrc if mains else 0)
+        if feedback is not None:
+            self._send_rtcp(feedback)
+        self._send_nacks(now)
+        for mid in self.publications:
+            self._ask_keyframe(mid)
+        if now >= self._next_report and mains:
+            self._next_report = now + REPORT_EVERY
+            blocks = [stream.statistics.block(stream.ssrc, stream.clock, now) for stream in mains]
+            for at in range(0, len(blocks), rtcp.MAX_BLOCKS):
+                self._send_rtcp(rtcp.receiver_report(self._ssrc, blocks[at : at + rtcp.MAX_BLOCKS], self.stream))
+
+    def _nack_now(self) -> None:
+        self._nack_scheduled = False
+        with self._around.mux.batch():
+            self._send_nacks(self._around.clock())
+
+    def _send_nacks(self, now: float) -> None:
+        for stream in self._streams.mains():
+            lost = stream.losses.due(now) if stream.losses is not None else []
+            if lost:
+                self._around.counters.add("nacks_sent", len(lost))
+                self._send_rtcp(rtcp.nack(self._ssrc, stream.ssrc, lost))
+
+    def _ask_keyframe(self, mid: str) -> None:
+        """Send a PLI if one is wanted and due. Before the first packet there is nobody to ask: the first frame is one."""
+        stream, publication = self._streams.main(mid), self.publications.get(mid)
+        if stream is not None and publication is not None and publication.keyframes.due(self._around.clock()):
+            self._around.counters.add("plis_sent")
+            with self._around.mux.batch():
+                self._send_rtcp(rtcp.pli(self._ssrc, stream.ssrc))
+
+    # --- changes --------------------------------------------------------------------------------------------------
+
+    def _path_changed(self, now: float) -> None:
+        """Packets were lost on the way: a new keyframe halves the freeze."""
+        for publication in self.publications.values():
+            publication.want_keyframe()
+
+    def _state_changed(self, state: PeerState, now: float) -> None:
+        if state == "closed":
+            publications, self.publications = self.publications, {}
+            for publication in publications.values():
+                self._close_publication(publication)
+        elif state == "connected":
+            self._path_changed(now)

@@ -1,0 +1,112 @@
+"""STUN as an ICE-lite agent needs it: read and authenticate binding requests, write the answer (RFC 8489, RFC 8445)."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+MAGIC_COOKIE: Final = 0x2112A442
+MAX_ATTRIBUTES: Final = 24
+
+_BINDING_REQUEST = 0x0001
+_BINDING_SUCCESS = 0x0101
+_USERNAME = 0x0006
+_MESSAGE_INTEGRITY = 0x0008
+_XOR_MAPPED_ADDRESS = 0x0020
+_USE_CANDIDATE = 0x0025
+_FINGERPRINT = 0x8028
+_FINGERPRINT_XOR = 0x5354554E
+
+_HEAD = struct.Struct("!HHI12s")
+_ATTRIBUTE = struct.Struct("!HH")
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRequest:
+    """A connectivity check that is well formed; who sent it is known only after `authentic`."""
+
+    transaction: bytes
+    local_ufrag: str
+    """Our own fragment: the first half of USERNAME (RFC 8445 §7.2.2)."""
+    use_candidate: bool
+    signed: bytes
+    """What the integrity code covers, its length field already corrected (RFC 8489 §14.5)."""
+    integrity: bytes
+
+    def authentic(self, password: str) -> bool:
+        """Whether MESSAGE-INTEGRITY was made with this password."""
+        return hmac.compare_digest(_sign(self.signed, password), self.integrity)
+
+
+def _sign(data: bytes, password: str) -> bytes:
+    return hmac.digest(password.encode(), data, hashlib.sha1)
+
+
+def parse_binding_request(data: bytes) -> BindingRequest | None:
+    """The request in a datagram; None for anything else, damaged or unsigned. Never raises."""
+    if len(data) < 20 or len(data) % 4:
+        return None
+    kind, length, cookie, transaction = _HEAD.unpack_from(data)
+    if kind != _BINDING_REQUEST or cookie != MAGIC_COOKIE or length != len(data) - 20:
+        return None
+    username = integrity = None
+    signed = b""
+    use_candidate = False
+    at = 20
+    for _ in range(MAX_ATTRIBUTES):
+        if at == len(data):
+            break
+        attribute, size = _ATTRIBUTE.unpack_from(data, at)
+        value = data[at + 4 : at + 4 + size]
+        if len(value) < size:
+            return None
+        if attribute == _FINGERPRINT:
+            if size != 4 or int.from_bytes(value, "big") != _fingerprint(data[:at]):
+                return None
+            break
+        if integrity is not None:
+            pass  # after MESSAGE-INTEGRITY only FINGERPRINT counts (RFC 8489 §14.5)
+        elif attribute == _USERNAME:
+            username = value
+        elif attribute == _USE_CANDIDATE:
+            use_candidate = True
+        elif attribute == _MESSAGE_INTEGRITY:
+            if size != 20:
+                return None
+            integrity = value
+            signed = data[:2] + struct.pack("!H", at + 24 - 20) + data[4:at]
+        at += 4 + size + -size % 4
+        if at > len(data):
+            return None
+    if username is None or integrity is None:
+        return None
+    local, _, _ = username.partition(b":")
+    try:
+        return BindingRequest(transaction, local.decode("ascii"), use_candidate, signed, integrity)
+    except UnicodeDecodeError:
+        return None
+
+
+def binding_success(transaction: bytes, host: str, port: int, password: str) -> bytes:
+    """The signed answer to a check that came from this address (RFC 8489 §14.2)."""
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    mask = (struct.pack("!I", MAGIC_COOKIE) + transaction)[: len(address.packed)]
+    hidden = bytes(a ^ b for a, b in zip(address.packed, mask, strict=True))
+    value = struct.pack("!BBH", 0, 1 if address.version == 4 else 2, port ^ (MAGIC_COOKIE >> 16)) + hidden
+    body = _ATTRIBUTE.pack(_XOR_MAPPED_ADDRESS, len(value)) + value
+    # The length field counts each of the two last attributes before it is computed (§14.5, §14.7).
+    message = _HEAD.pack(_BINDING_SUCCESS, len(body) + 24, MAGIC_COOKIE, transaction) + body
+    message += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + _sign(message, password)
+    message = message[:2] + struct.pack("!H", len(message) - 20 + 8) + message[4:]
+    return message + _ATTRIBUTE.pack(_FINGERPRINT, 4) + struct.pack("!I", _fingerprint(message))
+
+
+def _fingerprint(data: bytes) -> int:
+    return binascii.crc32(data) ^ _FINGERPRINT_XOR
