@@ -76,7 +76,7 @@ class Rule(BaseModel):
     organisation: str | None = None
     policy: Policy
 
-    def fits(self, urgency: Urgency, specialty: str, organisation: str) -> bool:
+    def fits(self, urgency: str, specialty: str, organisation: str) -> bool:
         asked = (urgency, specialty, organisation)
         return all(want in (None, got) for want, got in zip(self._wants, asked, strict=True))
 
@@ -106,7 +106,7 @@ class Policies(BaseModel):
             raise ValueError(f"no rule for every {', '.join(missing)} request")
         return self
 
-    def choose(self, urgency: Urgency, specialty: str, organisation: str) -> Policy:
+    def choose(self, urgency: str, specialty: str, organisation: str) -> Policy:
         """The policy to freeze into a new request of this kind."""
         fitting = [rule for rule in self.rules if rule.fits(urgency, specialty, organisation)]
         return max(fitting, key=lambda rule: rule.precision).policy

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tele.services.attempts import Attempts
+from tele.services.channels import Channels
 from tele.services.notify import Notifier, Paging, Presence, SessionWatch
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
@@ -43,5 +44,6 @@ class Services:
     attempts: Attempts
     reference: Reference
     limits: Limits = field(default_factory=Limits)
+    channels: Channels = field(default_factory=Channels)
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Held by whatever decodes pictures or makes PDFs in a thread: two at a time, whoever asks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +13,7 @@ from typing import Any, Literal, get_type_hints
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tele.domain.access import Action, Actor, conceivable
+from tele.domain.access import HIDDEN, Action, Actor, conceivable
 from tele.domain.ids import is_id
 from tele.domain.refusals import FieldError, Forbidden, Invalid, SignedOut, TooLarge, Unknown, WrongType
 from tele.services.context import Services
@@ -90,6 +91,7 @@ class Route:
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes", tuple)
+OPEN: web.AppKey[frozenset[tuple[str, str]]] = web.AppKey("open", frozenset)
 RESOLVE: web.AppKey[Callable[[web.Request], Awaitable[Actor | None]]] = web.AppKey("resolve", Callable)  # type: ignore[arg-type]
 
 
@@ -99,13 +101,15 @@ def route(
     *,
     rule: Rule,
     status: int = 200,
+    reply: type[BaseModel] | None = None,
     raw_body: str | None = None,
     idempotent: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Route]:
     """Make a route of `async def handler(call, *, body: Model, query: Model, <path names>: str) -> Reply`.
 
     The annotations are the contract: `body` and `query` are validated against their models, the other parameters are
-    the path's ids, and the reply's model (None: 204; a StreamResponse: as it is) ends in the OpenAPI document.
+    the path's ids, and the reply's model (None: 204) ends in the OpenAPI document. A handler that returns a
+    StreamResponse makes its own answer; `reply` then tells the document what is in it.
     """
 
     def decorate(handler: Callable[..., Awaitable[Any]]) -> Route:
@@ -116,7 +120,7 @@ def route(
         nothing = returned is type(None)
         return Route(
             method=method, path=path, rule=rule, handler=handler, body=hints.get("body"), query=hints.get("query"),
-            reply=None if own_response else NoReply if nothing else returned, path_names=names,
+            reply=reply if own_response else NoReply if nothing else returned, path_names=names,
             status=204 if nothing else status, summary=(inspect.getdoc(handler) or "").split("\n")[0],
             raw_body=raw_body, idempotent=idempotent,
         )  # fmt: skip
@@ -146,13 +150,19 @@ def attach(
         app.router.add_route(each.method, each.path, _serve(each))
 
 
+def declare_open(app: web.Application, method: str, path: str) -> None:
+    """Say that a handler which is no Route (the client's files, health pages) is open to all, sessions or not."""
+    app[OPEN] = app.get(OPEN, frozenset()) | {(method, path)}
+
+
 def verify(app: web.Application) -> None:
-    """Raise RuntimeError when the application serves anything that was not registered with a rule."""
-    known = {(each.method, each.path) for each in app[ROUTES]}
+    """Raise RuntimeError when the application serves anything that has no rule. Call it before the first request."""
+    known = {(each.method, each.path) for each in app[ROUTES]} | app.get(OPEN, frozenset())
     for served in app.router.routes():
         path = served.resource.canonical if served.resource else ""
-        if (served.method, path) not in known and (served.method, path) not in {("HEAD", p) for _, p in known}:
-            raise RuntimeError(f"{served.method} {path or '(unknown path)'} has no rule: it is not served")
+        method = "GET" if served.method == "HEAD" else served.method
+        if (method, path) not in known:
+            raise RuntimeError(f"{served.method} {path or '(unknown path)'} has no rule: the server does not start")
 
 
 def _serve(each: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -195,8 +205,6 @@ def _admit(actor: Actor | None, action: Action) -> None:
 
 def denied(action: Action) -> Unknown | Forbidden:
     """The refusal of an action to someone without any grant: 404 where existence itself is a secret."""
-    from tele.domain.access import HIDDEN
-
     return Unknown() if action in HIDDEN else Forbidden()
 
 
@@ -210,8 +218,6 @@ async def _json(request: web.Request) -> Any:
         content += piece
         if len(content) > BODY_LIMIT:
             raise TooLarge("body-too-large")
-    import json
-
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
