@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -17,33 +16,36 @@ from redis.asyncio import Redis
 
 from recorder.vault import PlainVault
 from recorder.views import Library
+from recorder.views import routes as replay_routes
 from signaling.gateway import Gateway
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
 from signaling.server import SocketServer
 from tele import demo
 from tele.desk import Desk
+from tele.domain.access import Actor
 from tele.domain.ids import new_id
 from tele.media_pool import MediaPool
 from tele.metrics import Numbers
 from tele.paths import config_file, web_client
 from tele.services import attach_file, sign_in
 from tele.services.attempts import Attempts
-from tele.services.channels import Channels
+from tele.services.channels import Channel, Channels
+from tele.services.channels.email import EmailChannel
+from tele.services.channels.webhook import WebhookChannel
 from tele.services.context import Limits, Services
 from tele.services.encounters import Encounters
-from tele.services.notify import Opening
 from tele.services.paging import PagingEngine
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
 from tele.services.tasks import Tasks
+from tele.services.timer import WallTimer
 from tele.settings import Settings
 from tele.store.database import Database
 from tele.store.objects import ObjectStore
-from tele.web import routing
+from tele.web import consultations, routing, sessions
 from tele.web.client import WebClient
 from tele.web.edge import Edge
-from tele.web.encounters import ENCOUNTERS
 from tele.web.health import Health
 
 log = structlog.get_logger(__name__)
@@ -51,23 +53,6 @@ log = structlog.get_logger(__name__)
 SWEEP = 15.0
 """Seconds between looks at what ends by itself: sessions and calls that everybody left."""
 SWEEP_FILES = 3600.0
-
-
-class LatePaging:
-    """Lets services reach the paging engine, which is itself built from the services."""
-
-    def __init__(self) -> None:
-        self.engine: PagingEngine | None = None
-
-    def opening(self, *, organisation: str, specialty: str, urgency: str) -> Opening:
-        """As the engine says."""
-        assert self.engine is not None
-        return self.engine.opening(organisation=organisation, specialty=specialty, urgency=urgency)
-
-    def wake(self, request_id: str) -> None:
-        """As the engine says."""
-        assert self.engine is not None
-        self.engine.wake(request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +82,11 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     redis = _redis(settings)
     database = await Database.open(settings.database_url)
     presence = SharedPresence(redis, node) if redis is not None else LocalPresence()
-    paging = LatePaging()
+    reference = Reference.load(config_file("default.yaml").parent)
+    engine = PagingEngine(reference, WallTimer(_now))
 
-    async def authenticate(request: web.Request) -> Any:
-        return await routing.resolve(services, edge, request)
+    async def authenticate(request: web.Request) -> Actor | None:
+        return await resolve(request)
 
     async def audience(consultation_id: str) -> Collection[str]:
         return await encounters.participants(consultation_id)
@@ -111,20 +97,20 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     )  # fmt: skip
     services = Services(
         database=database,
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
         new_id=new_id,
         objects=ObjectStore.open(settings.storage_url),
         notifier=sockets,
         presence=presence,
         watch=sockets,
-        paging=paging,
+        paging=engine,
+        channels=_channels(settings),
         passwords=Passwords(),
         attempts=Attempts(rate=f"{settings.sessions.lockout_failures} per {settings.sessions.lockout_minutes} minutes"),
-        reference=Reference.load(config_file("default.yaml").parent),
+        reference=reference,
         limits=_limits(settings),
     )
-    channels = Channels.of(settings, services)
-    paging.engine = engine = PagingEngine(services, channels)
+    resolve = sessions.resolver(services, edge)
     encounters = Encounters(services)
     media = MediaPool(settings, tasks, run_dir)
     rooms = Rooms(
@@ -142,15 +128,16 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     sockets.on_presence = engine.presence_changed
 
     app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
-    app[ENCOUNTERS] = encounters
+    app[consultations.ENCOUNTERS] = encounters
     health = Health(
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
-    routing.attach(
-        app, services, edge, health=health, client=WebClient(web_client()),
-        library=Library(settings.recordings_dir, PlainVault()), sockets=lambda: sockets.attach(app, gateway),
-    )  # fmt: skip
+    library = Library(settings.recordings_dir, PlainVault())
+    replay = replay_routes(library, routing.replay_authoriser(services, edge))
+    routing.attach(app, services, edge, resolve, health=health, replay=replay, client=WebClient(web_client()))
+    sockets.attach(app, gateway)
+    routing.finish(app)
     made = await demo.greet(services, settings)
 
     async def life(_: web.Application) -> AsyncIterator[None]:
@@ -158,7 +145,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         if isinstance(presence, SharedPresence):
             tasks.spawn(presence.run(), "presence")
         await media.start(rooms.media_event, rooms.worker_up)
-        await engine.start()
+        await engine.start(services)
         tasks.spawn(_sweep(sockets, rooms, services), "sweep")
         tasks.spawn(_sweep_files(services), "sweep-files")
         yield
@@ -173,6 +160,27 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     app.cleanup_ctx.append(life)
     app[FRONT] = Front(services, sockets, rooms, media, encounters, engine, made)
     return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _channels(settings: Settings) -> Channels:
+    """The ways to reach a specialist without an open page that this site has."""
+    found: dict[str, Channel] = {}
+    mail, hook = settings.mail, settings.webhook
+    if mail.host:
+        found["mail"] = EmailChannel(
+            mail.host, mail.port, mail.sender, settings.public_url, username=mail.username,
+            password=mail.password.get_secret_value(), starttls=mail.starttls,
+        )  # fmt: skip
+    if hook.url:
+        found["webhook"] = WebhookChannel(
+            hook.url, hook.secret.get_secret_value(), settings.public_url, _now, shape=hook.shape,
+            allow_private=hook.allow_private,
+        )  # fmt: skip
+    return Channels(found)
 
 
 def _edge(settings: Settings) -> Edge:

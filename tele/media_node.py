@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
 
-from recorder.recorder import Recorder, RecorderSettings
+from recorder.recorder import Recorder
+from recorder.settings import RecorderSettings
 from recorder.vault import PlainVault
 from signaling.media.config import MediaConfig
 from signaling.media.plane import MediaPlane
@@ -41,9 +43,28 @@ def own_addresses() -> list[str]:
 def advertised(settings: Settings) -> tuple[str, ...]:
     """Addresses put into ICE candidates: as set, else every own one, and loopback while HTTP is on loopback too."""
     if settings.media.host:
-        return tuple(settings.media.host)
+        return tuple(address for name in settings.media.host for address in _resolve(name))
     loopback = ["127.0.0.1"] if settings.http.on_loopback or settings.http.host in ("0.0.0.0", "::") else []
     return (*loopback, *own_addresses())
+
+
+def _resolve(name: str) -> list[str]:
+    """An address as it is; the addresses of a name. Raises SystemExit when there are none."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        raise SystemExit(f"tele: media.host names {name}, which has no address: {error.strerror or error}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _recorder_settings(settings: Settings) -> RecorderSettings:
+    least = settings.recording.min_free_megabytes * 1024 * 1024
+    return RecorderSettings(
+        grid=settings.recording.segment_seconds,
+        sync=settings.recording.sync,
+        min_free=least,
+        resume_free=least * 5 // 4,
+    )
 
 
 class MediaNode:
@@ -52,17 +73,17 @@ class MediaNode:
     def __init__(self, settings: Settings, number: int, emit: Callable[[Message], None]) -> None:
         config = MediaConfig(
             port=settings.media.port + number,
+            bind="",
             advertised=advertised(settings),
             max_peers=settings.media.max_participants * 2,
         )
         self.plane = MediaPlane(config, emit)
-        recording = settings.recording
         self.recorder = Recorder(
             settings.recordings_dir,
             self.plane,
             emit,
             vault=PlainVault(),
-            settings=RecorderSettings(sync=recording.sync, min_free_bytes=recording.min_free_megabytes * 1024 * 1024),
+            settings=_recorder_settings(settings),
         )
         self._commands: dict[str, Callable[..., Awaitable[Message]]] = {
             "join": self.plane.join,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -41,7 +42,7 @@ class MediaPool:
         else:
             for number in range(settings.media.workers):
                 path: Path = socket_path(run_dir, number)
-                self._nodes.append(RemoteNode(path, self._hear, lambda number=number: self._greet(number)))
+                self._nodes.append(RemoteNode(path, self._hear, functools.partial(self._greet, number)))
 
     async def start(self, on_event: OnEvent, on_up: OnUp) -> None:
         """Connect; `on_up(snapshot, belongs)` is called for each worker whenever it is there (again)."""

@@ -172,7 +172,7 @@ def _serve(each: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         if actor:
             request[ACTOR] = actor
         if each.rule is not TO_ALL:
-            _admit(actor, each.rule)
+            admit(actor, each.rule)
         arguments: dict[str, Any] = {}
         for name in each.path_names:
             value = request.match_info[name]
@@ -196,7 +196,7 @@ def _serve(each: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     return handle
 
 
-def _admit(actor: Actor | None, action: Action) -> None:
+def admit(actor: Actor | None, action: Action) -> None:
     if actor is None:
         raise SignedOut
     if not conceivable(actor, action):
