@@ -32,7 +32,7 @@ class GivenConsent:
 
 
 def check(given: Collection[GivenConsent], forms: Collection[tuple[str, str]], now: datetime) -> None:
-    """Raise Invalid unless these consents allow a consultation; `forms` are the pairs of kind and version that exist."""
+    """Raise Invalid unless these consents allow a consultation; `forms` are the existing pairs of kind and version."""
     errors: list[FieldError] = []
     kinds: set[str] = set()
     for index, each in enumerate(given):

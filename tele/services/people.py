@@ -74,13 +74,13 @@ async def me(services: Services, actor: Actor) -> Me:
             place = places.setdefault(
                 organisation.id, MyOrganisation(id=organisation.id, name=name, roles=[], specialties=[])
             )
-            place.roles.append(role.role)
+            place.roles.append(role.role)  # type: ignore[arg-type]
             place.specialties.extend(code for code in role.specialties if code not in place.specialties)
     return Me(
         id=person.id,
         username=person.username,
         name=name_in(person.language, person.name, person.name_zh),
-        language=person.language,  # type: ignore[arg-type]
+        language=person.language,
         organisations=list(places.values()),
         roles=list(dict.fromkeys(role for place in places.values() for role in place.roles)),
         session_expires_at=session.expires_at,
@@ -123,6 +123,6 @@ async def find_people(services: Services, actor: Actor, words: str, role: Role |
                 ),
             )
             if held.role not in entry.roles:
-                entry.roles.append(held.role)
+                entry.roles.append(held.role)  # type: ignore[arg-type]
             entry.specialties.extend(code for code in held.specialties if code not in entry.specialties)
     return People(items=list(entries.values())[:MOST])

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from tele.domain.escalation import Policies
+from tele.domain.people import LANGUAGES
 from tele.domain.refusals import Refusal
 
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
@@ -66,7 +67,9 @@ class Reference:
         """From `specialties.yaml` and `consent-forms.yaml` of the configuration folder; a mistake in them raises."""
         specialties = [Specialty.model_validate(item) for item in _yaml(config / "specialties.yaml", "specialties")]
         forms = [ConsentForm.model_validate(item) for item in _yaml(config / "consent-forms.yaml", "forms")]
-        wording = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LOCALES.glob("*.json"))}
+        wording: dict[str, dict[str, dict[str, str]]] = {
+            language: json.loads((LOCALES / f"{language}.json").read_text("utf-8")) for language in LANGUAGES
+        }
         escalation = Policies.model_validate(yaml.safe_load((config / "escalation.yaml").read_text("utf-8")))
         return cls({item.code: item for item in specialties}, tuple(forms), wording, escalation)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -92,6 +93,18 @@ def is_alive(session: SignInSession, limits: Limits, now: datetime) -> bool:
     return (
         session.revoked_at is None and now < session.expires_at and now - session.last_seen_at < limits.session_idle
     )  # fmt: skip
+
+
+async def alive(services: Services, session_ids: Collection[str]) -> set[str]:
+    """Which of these sessions still count, of accounts that are still open: for what holds connections open."""
+    now = services.clock()
+    query = (
+        select(SignInSession)
+        .join(Practitioner, Practitioner.id == SignInSession.practitioner)
+        .where(SignInSession.id.in_(session_ids), Practitioner.active)
+    )
+    async with services.database.reading() as tx:
+        return {row.id for row in await tx.scalars(query) if is_alive(row, services.limits, now)}
 
 
 async def sign_out(services: Services, actor: Actor, everywhere: bool = False) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor, Relation
-from tele.domain.consultation import WAITING, Situation, may
+from tele.domain.consultation import Situation, may
 from tele.domain.documents import WITH_PREVIEW
 from tele.domain.text import excerpt
 from tele.services.case_rows import CaseContent, CaseRows, People, load, load_content, load_people
 from tele.services.cases import find
 from tele.services.context import Services
+from tele.services.progress import progress
 from tele.services.views import (
     AddendumView,
     ConsentView,
@@ -86,7 +87,7 @@ async def summarise(
                 **dict(people.ref(row.requester)), organisation=people.organisation(row.organisation)
             ),
             "specialist": _specialist(rows, people),
-            "progress": await _progress(services, tx, rows, actor.language),
+            "progress": await progress(tx, row, services.clock(), actor.language),
             "encounter": encounter
             and EncounterView(
                 id=encounter.id, room=encounter.id, status=encounter.status,
@@ -103,12 +104,6 @@ async def summarise(
             "version": row.version,
         }
     )  # fmt: skip
-
-
-async def _progress(services: Services, tx: AsyncSession, rows: CaseRows, language: str) -> dict[str, object] | None:
-    if rows.request.stage not in WAITING:
-        return None
-    return None
 
 
 def _specialist(rows: CaseRows, people: People) -> SpecialistView | None:

@@ -91,7 +91,7 @@ class Route:
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes", tuple)
-OPEN: web.AppKey[frozenset[tuple[str, str]]] = web.AppKey("open", frozenset)
+OPEN: web.AppKey[set[tuple[str, str]]] = web.AppKey("open", set)
 RESOLVE: web.AppKey[Callable[[web.Request], Awaitable[Actor | None]]] = web.AppKey("resolve", Callable)  # type: ignore[arg-type]
 
 
@@ -152,12 +152,12 @@ def attach(
 
 def declare_open(app: web.Application, method: str, path: str) -> None:
     """Say that a handler which is no Route (the client's files, health pages) is open to all, sessions or not."""
-    app[OPEN] = app.get(OPEN, frozenset()) | {(method, path)}
+    app.setdefault(OPEN, set()).add((method, path))
 
 
 def verify(app: web.Application) -> None:
     """Raise RuntimeError when the application serves anything that has no rule. Call it before the first request."""
-    known = {(each.method, each.path) for each in app[ROUTES]} | app.get(OPEN, frozenset())
+    known = {(each.method, each.path) for each in app[ROUTES]} | (app[OPEN] if OPEN in app else set())
     for served in app.router.routes():
         path = served.resource.canonical if served.resource else ""
         method = "GET" if served.method == "HEAD" else served.method

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from aiohttp import web
 from pydantic import Field
 
 from tele.domain.access import Action
 from tele.domain.consent import ConsentKind, GivenBy, GivenConsent
 from tele.domain.consultation import Urgency
 from tele.services import attach_file, messages, viewers
-from tele.services.encounters import Encounters
 from tele.services.list_consultations import Scope, list_consultations
 from tele.services.request_consultation import Asked, Patient, request_consultation
 from tele.services.view_consultation import view
 from tele.services.views import ConsultationPage, ConsultationView, MessageView
 from tele.web.api import Call, Model, route
 from tele.web.fields import ClientId, Id, Moment, OptionalLine, OptionalText, Text
-
-ENCOUNTERS: web.AppKey[Encounters] = web.AppKey("encounters", Encounters)
 
 
 class PatientBody(Model):
@@ -52,8 +48,8 @@ class NewConsultation(Model):
     urgency: Urgency
     question: Text
     patient: PatientBody = PatientBody()
-    consents: Annotated[list[ConsentBody], Field(max_length=4)] = []
-    files: Annotated[list[Id], Field(max_length=100)] = []
+    consents: Annotated[list[ConsentBody], Field(max_length=4, default_factory=list)]
+    files: Annotated[list[Id], Field(max_length=100, default_factory=list)]
     organisation: Id | None = None
 
 
@@ -81,12 +77,6 @@ class ViewerToName(Model):
     """Whom to let look."""
 
     practitioner: Id
-
-
-class RecordingChange(Model):
-    """What should become of the recording."""
-
-    action: Literal["stop", "resume", "withdraw"]
 
 
 @route("POST", "/api/consultations", rule=Action.ASK, status=201, idempotent=True)
@@ -141,18 +131,4 @@ async def post_viewer(call: Call, consultation: str, *, body: ViewerToName) -> C
 async def delete_viewer(call: Call, consultation: str, practitioner: str) -> ConsultationView:
     """Let a colleague look no longer."""
     await viewers.remove_viewer(call.services, call.actor, consultation, practitioner)
-    return await view(call.services, call.actor, consultation)
-
-
-@route("POST", "/api/consultations/{consultation}/hang-up", rule=Action.HANG_UP)
-async def post_hang_up(call: Call, consultation: str) -> ConsultationView:
-    """End the call for both."""
-    await call.request.app[ENCOUNTERS].hang_up(call.actor, consultation)
-    return await view(call.services, call.actor, consultation)
-
-
-@route("POST", "/api/consultations/{consultation}/recording", rule=Action.STOP_RECORDING)
-async def post_recording(call: Call, consultation: str, *, body: RecordingChange) -> ConsultationView:
-    """Stop or resume the recording, or close it because the patient withdrew the consent."""
-    await call.request.app[ENCOUNTERS].change_recording(call.actor, consultation, body.action)
     return await view(call.services, call.actor, consultation)

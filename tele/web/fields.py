@@ -45,4 +45,3 @@ Id = Annotated[str, StringConstraints(max_length=ID_LENGTH), AfterValidator(_is_
 ClientId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 """An id that the client made, so that a repeated message is the same message."""
 Moment = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
-

@@ -88,5 +88,7 @@ async def delete_file(call: Call, file: str) -> None:
 
 def _disposition(way: str, name: str) -> str:
     """RFC 6266: an ASCII name for old programs, and the real one in UTF-8."""
-    plain = "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name)
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name
+    )
     return f"{way}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -54,7 +54,11 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
             paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, names)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tele", "version": __version__, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": "Tele",
+            "version": __version__,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),

@@ -24,11 +24,13 @@ from tele.domain.refusals import (
 )
 from tele.services.reference import Reference
 from tele.web.api import ACTOR
+from tele.web.ranges import Unsatisfiable
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATUS: dict[type[Refusal], int] = {
+    Unsatisfiable: 416,
     SignedOut: 401,
     Forbidden: 403,
     Unknown: 404,

@@ -1,0 +1,174 @@
+"""The signed opinion as a sheet of paper: A4, in the reader's language, with whatever script was written in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+from tele.domain.access import Action, Actor
+from tele.domain.refusals import Conflict
+from tele.services.cases import find
+from tele.services.context import Services
+from tele.services.fonts import Fonts, find_fonts
+from tele.services.view_consultation import view
+from tele.services.views import ConsultationView, OpinionView
+from tele.store import audit
+
+_TEXTS = Path(__file__).resolve().parent.parent / "locales" / "opinion.json"
+_INK, _FAINT, _ACCENT = (28, 32, 36), (110, 116, 122), (0, 94, 120)
+_MARGIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that is printed: texts are final, in the reader's language."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[tuple[str, str], ...]
+    signature: str
+    addenda: tuple[tuple[str, str], ...]
+    footer: str
+    """Filled with `page` and `pages`."""
+    language: str
+    signed_at: datetime
+
+
+async def opinion_pdf(services: Services, actor: Actor, consultation_id: str) -> bytes:
+    """The PDF. Raises Unknown, Conflict("not-signed") before the signature, Unavailable("fonts-missing")."""
+    async with services.database.reading() as tx:
+        await find(tx, actor, consultation_id, Action.SEE_OPINION)
+    case = await view(services, actor, consultation_id)
+    if case.opinion is None or case.opinion.state != "signed":
+        raise Conflict("not-signed")
+    specialty = services.reference.specialties.get(case.specialty)
+    label = specialty.name.in_language(actor.language) if specialty else case.specialty
+    texts = json.loads(_TEXTS.read_text("utf-8"))[actor.language]
+    sheet = compose(case, case.opinion, label, actor.language, texts)
+    fonts = find_fonts()
+    async with services.heavy:
+        content = await asyncio.to_thread(draw, sheet, fonts)
+    await audit.record_read(
+        services.database, actor=actor, subject_type="consultation", subject_id=consultation_id, action="opinion.print",
+        at=services.clock(), new_id=services.new_id,
+    )  # fmt: skip
+    return content
+
+
+def compose(
+    case: ConsultationView, opinion: OpinionView, specialty: str, language: str, texts: dict[str, str]
+) -> Sheet:
+    """What stands on the sheet."""
+    specialist = case.specialist or case.requester
+    facts = [
+        (texts["specialty"], specialty),
+        (texts["urgency"], texts[f"urgency.{case.urgency}"]),
+        (texts["asked"], _moment(case.created_at)),
+        (texts["requester"], f"{case.requester.name}, {case.requester.organisation}"),
+        (texts["specialist"], ", ".join(part for part in (specialist.name, specialist.organisation) if part)),
+    ]
+    if case.patient:
+        patient = case.patient
+        parts = (
+            patient.initials,
+            texts[f"sex.{patient.sex}"] if patient.sex else None,
+            texts["years"].format(age=patient.age) if patient.age is not None else None,
+        )
+        facts.append((texts["patient"], " · ".join(part for part in parts if part) or "–"))
+        if patient.record_number:
+            facts.append((texts["record_number"], patient.record_number))
+    signed_at = opinion.signed_at or case.updated_at
+    return Sheet(
+        title=texts["title"],
+        facts=tuple(facts),
+        sections=(
+            (texts["question"], case.question),
+            (texts["assessment"], opinion.assessment),
+            (texts["advice"], opinion.advice),
+            (texts["next_step"], texts[f"next.{opinion.next_step}"]),
+        ),
+        signature=texts["signed"].format(name=opinion.author.name, at=_moment(signed_at)),
+        addenda=tuple(
+            (texts["addendum"].format(name=each.author.name, at=_moment(each.at)), each.text)
+            for each in opinion.addenda
+        ),
+        footer=texts["page"].replace("{id}", case.id),
+        language=language,
+        signed_at=signed_at,
+    )
+
+
+def draw(sheet: Sheet, fonts: Fonts) -> bytes:
+    """The sheet as PDF bytes. Blocks for about a second: run it in a thread."""
+    pdf = _Page(sheet, fonts)
+    pdf.add_page()
+    pdf.set_font("noto", "B", 18)
+    pdf.set_text_color(*_ACCENT)
+    pdf.multi_cell(0, 10, sheet.title, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.ln(2)
+    for name, value in sheet.facts:
+        pdf.fact(name, value)
+    pdf.ln(2)
+    for heading, text in sheet.sections:
+        pdf.section(heading, text)
+    pdf.ln(2)
+    pdf.set_text_color(*_FAINT)
+    pdf.set_font("noto", "", 10)
+    pdf.multi_cell(0, 6, sheet.signature, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    for heading, text in sheet.addenda:
+        pdf.section(heading, text)
+    return bytes(pdf.output())
+
+
+class _Page(FPDF):
+    """A4 with our fonts, and the page numbers at its foot."""
+
+    def __init__(self, sheet: Sheet, fonts: Fonts) -> None:
+        super().__init__(format="A4")
+        self._sheet = sheet
+        self.add_font("noto", "", fonts.regular)
+        self.add_font("noto", "B", fonts.bold)
+        self.set_margins(_MARGIN, _MARGIN, _MARGIN)
+        self.set_auto_page_break(True, margin=_MARGIN)
+        self.set_title(sheet.title)
+        self.set_lang(sheet.language)
+        self.set_creator("Tele")
+        self.set_creation_date(sheet.signed_at)  # the same opinion prints the same bytes
+
+    def footer(self) -> None:
+        """Case and page number."""
+        self.set_y(-15)
+        self.set_font("noto", "", 8)
+        self.set_text_color(*_FAINT)
+        self.cell(0, 6, self._sheet.footer.format(page=self.page_no(), pages="{nb}"), align="C")
+
+    def fact(self, name: str, value: str) -> None:
+        """A name in a narrow column and its value beside it."""
+        self.set_font("noto", "", 10)
+        self.set_text_color(*_FAINT)
+        top: Any = self.get_y()
+        self.multi_cell(38, 6, name, align="L", new_x=XPos.RIGHT, new_y=YPos.TOP)
+        self.set_xy(_MARGIN + 40, top)
+        self.set_text_color(*_INK)
+        self.multi_cell(0, 6, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def section(self, heading: str, text: str) -> None:
+        """A heading and its text."""
+        self.ln(2)
+        self.set_font("noto", "B", 11)
+        self.set_text_color(*_ACCENT)
+        self.multi_cell(0, 7, heading, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.set_font("noto", "", 11)
+        self.set_text_color(*_INK)
+        self.multi_cell(0, 6, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
