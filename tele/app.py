@@ -43,9 +43,10 @@ from tele.services.timer import WallTimer
 from tele.settings import Settings
 from tele.store.database import Database
 from tele.store.objects import ObjectStore
-from tele.web import consultations, routing, sessions
+from tele.web import routing, sessions
 from tele.web.client import WebClient
 from tele.web.edge import Edge
+from tele.web.encounters import ENCOUNTERS
 from tele.web.health import Health
 
 log = structlog.get_logger(__name__)
@@ -128,7 +129,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     sockets.on_presence = engine.presence_changed
 
     app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
-    app[consultations.ENCOUNTERS] = encounters
+    app[ENCOUNTERS] = encounters
     health = Health(
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,

@@ -14,6 +14,7 @@ from tele.store import audit
 from tele.web import (
     api,
     consultations,
+    encounters,
     files,
     on_call,
     openapi,
@@ -33,7 +34,10 @@ from tele.web.edge import Edge
 from tele.web.health import Health
 from tele.web.sessions import EDGE
 
-AREAS = (session, people, consultations, files, opinions, recordings, paging, on_call, queue, roster, openapi)
+AREAS = (
+    *(session, people, consultations, encounters, files, opinions, recordings),
+    *(paging, on_call, queue, roster, openapi),
+)
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
 
@@ -80,13 +84,15 @@ def attach(
         app.router.add_get(path, handler)
         api.declare_open(app, "GET", path)  # what they tell strangers is yes or no; the rest asks for the operator
     for each in replay:
-        each.register(app.router)
-        api.declare_open(app, each.method, each.path)  # each asks `replay_authoriser` itself, for every file
+        for served in each.register(app.router):
+            # It asks `replay_authoriser` itself, for every file.
+            api.declare_open(app, "GET", served.resource.canonical if served.resource else "")
     app.router.add_get("/{path:.*}", client.serve)
     api.declare_open(app, "GET", "/{path}")
 
 
 def finish(app: web.Application) -> None:
     """Raises RuntimeError when something is served that has no rule: the server does not start."""
-    api.declare_open(app, "GET", "/socket.io/")  # authenticates each connection, and each message has its rule
+    for method in ("GET", "POST", "OPTIONS"):  # it authenticates each connection, and each message has its rule
+        api.declare_open(app, method, "/socket.io/")
     api.verify(app)
