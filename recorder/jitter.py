@@ -11,10 +11,15 @@ MAX_JUMP = 3000
 """A sequence number further off than this begins a new run (RFC 3550 A.1, MAX_DROPOUT)."""
 
 
+START = 0.1
+"""Seconds; several times the reordering that networks do."""
+
+
 class JitterBuffer:
     """Holds packets behind a hole until the hole fills, `wait` seconds pass, or `limit` packets are held.
 
-    The recorder is in no hurry: what matters is that a retransmission still finds its place.
+    The recorder is in no hurry: what matters is that a retransmission still finds its place. The first packets are
+    held for `START` seconds, since the one that comes first need not have been sent first.
     """
 
     __slots__ = ("_held", "_next", "duplicates", "late", "limit", "lost", "wait")
@@ -35,8 +40,8 @@ class JitterBuffer:
             self._next = (sequence + 1) & 0xFFFF
             return [(0, packet)]
         if self._next is None:
-            self._next = (sequence + 1) & 0xFFFF
-            return [(0, packet)]
+            self._held[sequence] = packet
+            return self._begin(packet.arrival)
         ahead = signed_difference(sequence, self._next, 16)
         if abs(ahead) > MAX_JUMP:
             released = self.flush()
@@ -58,6 +63,8 @@ class JitterBuffer:
 
     def expire(self, now: float) -> Released:
         """Give up on holes whose next packet has waited long enough."""
+        if self._next is None:
+            return self._begin(now)
         released: Released = []
         while self._held:
             nearest = self._nearest()
@@ -68,10 +75,19 @@ class JitterBuffer:
 
     def flush(self) -> Released:
         """Everything that is held, in order, holes counted: the stream ends or begins anew."""
-        released: Released = []
+        released = self._begin(float("inf")) if self._next is None else []
         while self._held:
             released += self._skip()
         return released
+
+    def _begin(self, now: float) -> Released:
+        """Once the first packets have had time to come, begin with the one that was sent first."""
+        held = self._held
+        if not held or (now - min(p.arrival for p in held.values()) < START and len(held) < self.limit):
+            return []
+        any_one = next(iter(held))
+        self._next = min(held, key=lambda sequence: signed_difference(sequence, any_one, 16))
+        return self._run(0)
 
     def _nearest(self) -> int:
         base = self._next or 0

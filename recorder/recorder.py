@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
@@ -331,36 +331,49 @@ class Recorder:
             self._root.mkdir(parents=True, exist_ok=True)
             self._writer = Writer(self._disk, self._vault, self._settings, self._written, self._fail)
             self._tasks = [
-                asyncio.create_task(self._every(TICK, self._tick), name="recorder-tick"),
-                asyncio.create_task(self._every(WATCH, self._watch), name="recorder-watch"),
+                asyncio.create_task(self._tick(), name="recorder-tick"),
+                asyncio.create_task(self._watch(), name="recorder-watch"),
             ]
         return self._writer
 
-    async def _every(self, seconds: float, step: Callable[[_Recording], Awaitable[None]]) -> None:
-        """Take a step for each recording again and again; a defect in one must not stop the clock of the others."""
+    def tick(self) -> None:
+        """Let time pass for every session; the recorder does so by itself about ten times a second."""
+        for recording, active in list(self._active.items()):
+            if active.session is None:
+                continue
+            try:
+                self.execute(active, active.session.tick(active.now()))
+            except Exception:
+                self._defect(recording)
+
+    async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(seconds)
-            for recording, active in list(self._active.items()):
-                try:
-                    await step(active)
-                except Exception:
-                    self._errors += 1
-                    logger.exception("recording %s", recording)
-                    self._fail(recording, "internal")
+            await asyncio.sleep(TICK)
+            self.tick()
 
-    async def _tick(self, active: _Recording) -> None:
-        if active.session is not None:
-            self.execute(active, active.session.tick(active.now()))
-
-    async def _watch(self, active: _Recording) -> None:
+    async def _watch(self) -> None:
         """Pause what the disk has no room for, and take up again what it has room for."""
+        while True:
+            await asyncio.sleep(WATCH)
+            for recording, active in list(self._active.items()):
+                async with self._lock(recording):
+                    try:
+                        await self._look(active)
+                    except Exception:
+                        self._defect(recording)
+
+    def _defect(self, recording: str) -> None:
+        """An error of ours in one recording must not stop the clock of the others."""
+        self._errors += 1
+        logger.exception("recording %s", recording)
+        self._fail(recording, "internal")
+
+    async def _look(self, active: _Recording) -> None:
         free = self._start_writer().free
         if active.session is not None and free < self._settings.min_free:
-            async with self._lock(active.state.recording):
-                await self._make_room(active)
+            await self._make_room(active)
         elif active.alarm is not None and free >= self._settings.resume_free:
-            async with self._lock(active.state.recording):
-                await self._retry(active)
+            await self._retry(active)
 
     async def _make_room(self, active: _Recording) -> None:
         if active.session is None:

@@ -81,8 +81,13 @@ class VideoSegmenter(Segmenter):
         limit = self.grid.end(self.last) + LATE
         if now_ms > limit + LAG:
             return self._end_at(max(pending.time + 1, self.ticks(limit)))
-        if now - pending.time > self.quiet * self.rate and self.grid.cut(now_ms):
-            return self._end_at(self.ticks(now_ms))
+        if now - pending.time > self.quiet * self.rate:
+            boundary = self.grid.end(self.last)
+            if boundary <= now_ms:
+                self.grid.index(boundary)
+                return self._end_at(max(pending.time + 1, self.ticks(boundary)))
+            if self.grid.cut(now_ms):
+                return self._end_at(self.ticks(now_ms))
         return self._flush_overdue(now)
 
     def finish(self, at: int) -> list[Output]:
