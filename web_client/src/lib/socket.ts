@@ -39,7 +39,7 @@ export class Connection {
         transports: ["websocket"],
         autoConnect: false,
         reconnectionDelay: 150,
-        reconnectionDelayMax: 3_000,
+        reconnectionDelayMax: 2_000,
         randomizationFactor: 0.3,
         timeout: 5_000,
       });
@@ -48,14 +48,14 @@ export class Connection {
       if (this.#state === "signed-out") return;
       this.#enter("reconnecting");
       // socket.io does not try again by itself when it was the server that closed.
-      if (reason === "io server disconnect") setTimeout(() => this.#state !== "signed-out" && this.#wire.connect(), 300);
+      if (reason === "io server disconnect") setTimeout(() => this.#dial(), 300);
     });
     this.#wire.on("connect_error", (error: Error & { data?: { code?: string } }) => {
       if (error.data?.code === "signed-out" || error.message === "signed-out") this.#signOut();
       else {
         if (this.#state === "online") this.#enter("reconnecting");
         // A refusal by the server (not a lost line) leaves socket.io inactive: ask again.
-        if (!this.#wire.active) setTimeout(() => this.#state !== "signed-out" && this.#wire.connect(), 1_000);
+        if (!this.#wire.active) setTimeout(() => this.#dial(), 1_000);
       }
     });
     for (const event of Object.keys(events) as EventName[]) {
@@ -77,7 +77,7 @@ export class Connection {
   /** Open the line after sign-in; harmless when it is open. */
   connect(): void {
     if (this.#state === "signed-out" || this.#state === "offline") this.#enter("reconnecting");
-    if (!this.#wire.connected) this.#wire.connect();
+    this.#dial();
   }
 
   /** Close for good, as at sign-out. */
@@ -132,7 +132,7 @@ export class Connection {
   async #ask(): Promise<boolean> {
     if (this.#state === "signed-out") return false;
     if (!this.#wire.connected) {
-      this.#wire.connect();
+      this.#dial();
       return false;
     }
     try {
@@ -144,6 +144,11 @@ export class Connection {
       this.#wire.io.engine?.close();
       return false;
     }
+  }
+
+  /** An active socket is connected or on its way: dialling again would greet the server twice and be refused. */
+  #dial(): void {
+    if (this.#state !== "signed-out" && !this.#wire.active) this.#wire.connect();
   }
 
   async #send<E extends RequestName>(event: E, payload: Requests[E], timeout: number): Promise<Reply<E>> {
