@@ -122,7 +122,7 @@ async def load(tx: AsyncSession, requests: Sequence[ServiceRequest]) -> list[Cas
 
 async def load_content(tx: AsyncSession, request_id: str) -> CaseContent:
     """Consents, files and messages of one case, each in order of time."""
-    consents = select(Consent).where(Consent.request == request_id).order_by(Consent.given_at, Consent.id)
+    consents = select(Consent).where(Consent.request == request_id).order_by(Consent.given_at, Consent.kind.desc())
     files = (
         select(DocumentReference)
         .where(DocumentReference.request == request_id, DocumentReference.deleted_at.is_(None))

@@ -209,6 +209,8 @@ def denied(action: Action) -> Unknown | Forbidden:
 
 
 async def _json(request: web.Request) -> Any:
+    if not request.can_read_body:
+        return {}  # nothing said: the model knows whether that is enough
     if request.content_type != "application/json":
         raise WrongType("json-expected")
     if (request.content_length or 0) > BODY_LIMIT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from tele.domain.access import Action
 from tele.domain.people import Language
@@ -20,7 +20,7 @@ class Credentials(Model):
     """Who wants to sign in. The password is taken exactly as it was typed."""
 
     username: Annotated[str, Field(min_length=1, max_length=64)]
-    password: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH, strip_whitespace=False)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, strip_whitespace=False)]
 
 
 class LanguageChoice(Model):
