@@ -41,7 +41,7 @@ class World:
         return cls(
             now=now,
             roster=await read_roster(tx, Span(now - NEAR, now + NEAR), _pairs(roles)),
-            in_call=await _in_call(tx),
+            in_call=await in_call(tx),
             rung=dict((await tx.execute(rings)).tuples().all()),
             ended=await _ended(tx, now),
             contacts=await _contacts(tx, {one.practitioner for one in roles}),
@@ -115,7 +115,8 @@ def _pairs(roles: Collection[tables.PractitionerRole]) -> tuple[tuple[str, str],
     return tuple(sorted(pairs))
 
 
-async def _in_call(tx: AsyncSession) -> frozenset[str]:
+async def in_call(tx: AsyncSession) -> frozenset[str]:
+    """The specialists who are in a call now."""
     request, encounter = tables.ServiceRequest, tables.Encounter
     query = select(request.accepted_by).join(encounter, encounter.request == request.id)
     found = await tx.scalars(query.where(encounter.status == "in-progress", request.accepted_by.is_not(None)))
@@ -132,9 +133,11 @@ async def _ended(tx: AsyncSession, now: datetime) -> dict[str, datetime]:
         .join(request, request.id == encounter.request)
         .where(encounter.ended_at > since, request.accepted_by.is_not(None))
     )
+    found = [*(await tx.execute(rings.group_by(page.practitioner))).tuples()]
+    found += [*(await tx.execute(calls.group_by(request.accepted_by))).tuples()]
     ended: dict[str, datetime] = {}
-    for query in (rings.group_by(page.practitioner), calls.group_by(request.accepted_by)):
-        for person, at in await tx.execute(query):
+    for person, at in found:
+        if person is not None and at is not None:
             ended[person] = max(at, ended.get(person, at))
     return ended
 
