@@ -1,13 +1,12 @@
 """The engine of paging: looks at every waiting request whenever time passes or the world changes, and rings.
 
-It holds nothing that a restart would lose. Each pass reads the rows, asks the pure state machine what is to be done, and
-advances only the requests for which something is; several nodes may do so at once, one decides at a time.
+It holds nothing that a restart would lose. Each pass reads the rows, asks the pure state machine what is to be done,
+and advances only the requests for which something is; several nodes may do so at once, one decides at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -35,7 +34,7 @@ RETRY = timedelta(seconds=1)
 
 
 class PagingEngine:
-    """Rings specialists until every request has one. `start` it once the services are whole; `stop` it before they go."""
+    """Rings specialists until every request has one. `start` it once the services are whole."""
 
     def __init__(self, reference: Reference, timer: Timer) -> None:
         self._reference = reference
@@ -91,6 +90,7 @@ class PagingEngine:
     def _look_soon(self) -> None:
         self._resting_until = None
         self._woken.set()
+        self.deliveries.wake()
 
     def _is_quiet(self) -> bool:
         assert self._services is not None
@@ -161,7 +161,3 @@ class PagingEngine:
         for practitioner, ring in rings:
             if everything or ring.sent_at <= oldest:
                 await services.notifier.practitioner(practitioner, "ring", ring.model_dump(mode="json"))
-
-    def known(self) -> Collection[str]:
-        """The requests that waited at the last look."""
-        return self._read.keys()
