@@ -39,27 +39,36 @@ class Deliveries:
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._rested = asyncio.Condition()
-        self._resting = False
+        self._resting_until: datetime | None = None
         self._sending = 0
+        self._services: Services | None = None
         self.sent = 0
         self.failed = 0
         """Attempts that did not succeed."""
 
     async def start(self, services: Services) -> None:
+        """Begin with whatever an earlier run left."""
+        self._services = services
         self._tasks.spawn(self._run(services), "loop")
 
     async def stop(self) -> None:
+        """End at once; what was being sent is sent again after its lease."""
         await self._tasks.close()
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._resting = False
+        self._resting_until = None
         self._woken.set()
 
     async def quiet(self) -> None:
         """Wait until nothing is due and nothing is being sent."""
         async with self._rested:
-            await self._rested.wait_for(lambda: self._resting and not self._sending)
+            await self._rested.wait_for(self._is_quiet)
+
+    def _is_quiet(self) -> bool:
+        assert self._services is not None
+        resting = self._resting_until is not None and self._services.clock() < self._resting_until
+        return resting and not self._sending
 
     async def _run(self, services: Services) -> None:
         while True:
@@ -71,10 +80,10 @@ class Deliveries:
                 until = services.clock() + BACKOFF[0]
             if not self._woken.is_set():
                 async with self._rested:
-                    self._resting = True
+                    self._resting_until = until
                     self._rested.notify_all()
             await self._timer.wait(self._woken, until)
-            self._resting = False
+            self._resting_until = None
 
     async def _send_due(self, services: Services) -> datetime:
         now = services.clock()

@@ -1,4 +1,4 @@
-"""A specialist's own duty: on or off call, the hours, today's roster, what rings; and who is on call for the others."""
+"""A specialist's own duty: on call or not, the hours, today's roster, and what rings now."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tele.domain.roster import Roster, Span, intersect, switch_off_until, union
 from tele.services.context import Services
 from tele.services.paging_tell import RingView, rings_of
 from tele.services.paging_world import NEAR, read_roster, specialties_of_specialists
-from tele.services.progress import duty_phone, expected_wait_of
-from tele.services.reference import Names
 from tele.store import audit
 from tele.store.tables import OnCallSwitch, Practitioner
 
@@ -44,16 +42,6 @@ class OnCallView(BaseModel):
     specialties: list[str]
     roster_today: list[Duty]
     ringing: list[RingView] = Field(description="What rings now: shown again after a reload.")
-
-
-class SpecialtyStatus(BaseModel):
-    """One specialty as the GP chooses it."""
-
-    code: str
-    name: Names
-    on_call: int
-    expected_wait_s: int | None
-    duty_phone: str | None
 
 
 async def duty(services: Services, actor: Actor) -> OnCallView:
@@ -102,23 +90,6 @@ async def switch(services: Services, actor: Actor, on: bool) -> OnCallView:
     view = await duty(services, actor)
     await services.notifier.practitioner(actor.id, "on-call", view.model_dump(mode="json"))
     return view
-
-
-async def specialty_status(services: Services) -> list[SpecialtyStatus]:
-    """Every specialty that can be asked: how many are on call now, and how long it is likely to take."""
-    now = services.clock()
-    async with services.database.reading() as tx:
-        roster = await _roster(tx, now)
-        return [
-            SpecialtyStatus(
-                code=code,
-                name=specialty.name,
-                on_call=len(roster.on_call(code, now)),
-                expected_wait_s=await expected_wait_of(tx, code, None, now),
-                duty_phone=await duty_phone(tx, code),
-            )
-            for code, specialty in services.reference.specialties.items()
-        ]
 
 
 async def _roster(tx: AsyncSession, now: datetime) -> Roster:

@@ -1,12 +1,10 @@
-"""A specialist's on-call switch, and what the GP sees of who is on call."""
+"""A specialist's own duty."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
 from tele.domain.access import Action
 from tele.services import on_call
-from tele.services.on_call import OnCallView, SpecialtyStatus
+from tele.services.on_call import OnCallView
 from tele.web.api import Call, Model, route
 
 
@@ -14,12 +12,6 @@ class Switch(Model):
     """On call or not."""
 
     on: bool
-
-
-class Specialties(BaseModel):
-    """What can be asked."""
-
-    items: list[SpecialtyStatus]
 
 
 @route("GET", "/api/on-call", rule=Action.SWITCH_ON_CALL)
@@ -32,9 +24,3 @@ async def get_on_call(call: Call) -> OnCallView:
 async def put_on_call(call: Call, *, body: Switch) -> OnCallView:
     """Go on call or off."""
     return await on_call.switch(call.services, call.actor, body.on)
-
-
-@route("GET", "/api/specialties", rule=Action.SEE_SPECIALTIES)
-async def get_specialties(call: Call) -> Specialties:
-    """The specialties, how many are on call for each, and the expected wait."""
-    return Specialties(items=await on_call.specialty_status(call.services))
