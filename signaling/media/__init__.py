@@ -1,1 +1,1 @@
-"""The media plane: one port, every peer, packets forwarded without being decoded. It knows nothing of people or cases."""
+"""The media plane: one port, every peer, nothing is decoded. It knows packets and peers, not people or cases."""

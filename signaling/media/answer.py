@@ -77,12 +77,9 @@ def answer(
 ) -> Answer:
     """Answer an offer. Sections without a source, or without a codec we take, are refused or left inactive.
 
-    Raises BadSdpError when a source names a section that is missing or of the other kind.
+    Raises BadSdpError when a source does not fit its section.
     """
-    kinds = {media.mid: media.kind for media in offer.media}
-    for mid, source in sources.items():
-        if kinds.get(mid) != SOURCE_KIND[source]:
-            raise BadSdpError(f"The source {source} names a media section that does not fit it.")
+    check_sources(offer, sources)
     setup: Literal["active", "passive"] = "active" if offer.setup == "passive" else "passive"
     sections: list[list[str]] = []
     accepted: list[AcceptedMedia] = []
@@ -103,6 +100,14 @@ def answer(
             accepted.append(taken)
     text = sdp_lines.render([*sdp_lines.session(transport, bundled), *(line for lines in sections for line in lines)])
     return Answer(text, tuple(accepted), setup)
+
+
+def check_sources(offer: RemoteDescription, sources: dict[str, Source]) -> None:
+    """Raise BadSdpError when a source names a section that is missing or of the other kind."""
+    kinds = {media.mid: media.kind for media in offer.media}
+    for mid, source in sources.items():
+        if kinds.get(mid) != SOURCE_KIND[source]:
+            raise BadSdpError(f"The source {source} names a media section that does not fit it.")
 
 
 def _accept(media: RemoteMedia, source: Source | None, policy: AnswerPolicy) -> AcceptedMedia | None:

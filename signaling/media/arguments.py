@@ -1,4 +1,4 @@
-"""What comes in with a command is checked here: types, sizes and known words, so that the rest can rely on them. Pure."""
+"""What comes in with a command is checked here: types, sizes, known words. Pure."""
 
 from __future__ import annotations
 

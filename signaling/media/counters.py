@@ -1,4 +1,4 @@
-"""Counts of everything that was forwarded, answered or dropped: what /metrics shows, and why nothing is dropped silently."""
+"""Counts of what was forwarded, answered or dropped: what /metrics shows, and why nothing is dropped silently."""
 
 from __future__ import annotations
 

@@ -45,6 +45,17 @@ def length_at(address: int) -> Any:
     return _binding.ffi.cast("int *", address)
 
 
+class Scratch:
+    """Memory for one packet that libsrtp works on in place: `view` are its bytes, `length[0]` their number."""
+
+    __slots__ = ("buffer", "length", "view")
+
+    def __init__(self, size: int = 2048) -> None:
+        self.buffer: Any = _binding.ffi.new("unsigned char[]", size)
+        self.length: Any = _binding.ffi.new("int *")
+        self.view = memoryview(_binding.ffi.buffer(self.buffer))
+
+
 @dataclass(frozen=True, slots=True)
 class SrtpKeys:
     """The two SRTP sessions of a peer. The pointers are good for as long as this object lives."""
@@ -155,6 +166,7 @@ class DtlsAssociation:
         self._datagrams = _Datagrams(role, send, turnstile)
         self._turnstile = turnstile
         self._on_closed = on_closed
+        self._closed = False
         self._transport: RTCDtlsTransport | None = None
 
     def feed(self, data: bytes) -> bool:
@@ -168,6 +180,8 @@ class DtlsAssociation:
             async with asyncio.timeout(within):
                 for _ in range(ATTEMPTS):
                     await self._turnstile.turn()
+                    if self._closed:
+                        break
                     transport = self._transport = _new_transport(self._datagrams, self._certificate.inner)
                     await transport.start(remote)
                     if transport.state == "connected":
@@ -179,6 +193,7 @@ class DtlsAssociation:
 
     async def close(self) -> None:
         """Say good-bye (close_notify) and end."""
+        self._closed = True
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.stop()

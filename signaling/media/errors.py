@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class MediaError(Exception):
-    """A request that cannot be met. `code` is stable, the sentence may be shown to an operator; no state was changed."""
+    """A request that cannot be met. `code` is stable, the sentence is for people; nothing was changed."""
 
     code: ClassVar[str] = "media-error"
 

@@ -12,6 +12,7 @@ from signaling.media import address, stun
 from signaling.media.batch import Inbox, Outbox, PinnedAddress, Slot
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
+from signaling.media.dtls import Scratch
 from signaling.media.ice import IceAgent
 from signaling.media.rtp_header import MAX_DATAGRAM, is_rtcp
 from signaling.media.tcp import TcpConnection
@@ -105,7 +106,8 @@ class Mux:
             raise
         self._sock = sock
         self._inbox = Inbox(INBOX, address.SIZE[family])
-        self._tcp_slot = Inbox(1, address.SIZE[family]).slots[0]
+        scratch = Scratch()
+        self._tcp_slot = scratch.view, scratch.buffer, scratch.length
         self.outbox.open(sock.fileno(), address.SIZE[family])
         loop.add_reader(sock.fileno(), self._readable)
 
@@ -245,6 +247,8 @@ class Mux:
             return
         path = self._paths.get(key)
         if path is None or path.peer is not peer:
+            if path is not None:  # the address has passed from one peer to another: a NAT gave it away again
+                path.peer.on_path_lost(path, now)
             path = Path(peer, key)
             self._remember(path, key)
         self.send(path, stun.binding_success(request.transaction, path.host, path.port, password))

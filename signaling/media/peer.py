@@ -1,4 +1,4 @@
-"""One browser peer connection as the server sees it: its path, its keys, its state. Publish and subscribe build on it."""
+"""One browser peer connection as the server sees it: path, keys, state. Publish and subscribe build on it."""
 
 from __future__ import annotations
 
@@ -121,6 +121,8 @@ class Peer:
     ) -> None:
         if role == "client":
             await self._path_known.wait()
+            if self.state == "closed":
+                return
         keys = await association.handshake(fingerprints, HANDSHAKE_WITHIN)
         if self.state == "closed":
             return
@@ -215,6 +217,7 @@ class Peer:
             return
         if state == "closed":
             self._around.mux.forget(self)
+            self._path_known.set()
             if self._association is not None:
                 self._around.tasks.spawn(self._association.close(), f"goodbye {self.session}")
         self._announce(state)

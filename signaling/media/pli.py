@@ -6,24 +6,29 @@ from typing import Final
 
 INTERVAL: Final = 0.5
 """Seconds between two requests of one publication. Each keyframe costs every subscriber some 50 kB."""
-MAX_REPEATS: Final = 40
-"""A screen that does not change sends no keyframe until it does; after 20 s the next wish must come from someone."""
+REPEAT: Final = 1.0
+"""Seconds after which an unanswered request is repeated: the answer takes a round trip, and 0.6 s by satellite."""
+MAX_REPEATS: Final = 20
+"""A screen that does not change sends no keyframe until it does; after that the next wish must come from someone."""
 
 
 class KeyframeRequests:
     """Coalesces the keyframe wishes of one publication. Pure: the caller sends a PLI whenever `due` says so."""
 
-    __slots__ = ("_last", "_repeats", "_wanted", "sent")
+    __slots__ = ("_asked", "_last", "_repeats", "_wanted", "sent")
 
     def __init__(self) -> None:
         self._last = float("-inf")
         self._wanted = False
+        self._asked = False
+        """Whether the wishes so far were sent."""
         self._repeats = 0
         self.sent = 0
 
     def want(self) -> None:
         """Somebody cannot decode: a subscriber, a new one, the recorder, or anyone after a path has moved."""
         self._wanted = True
+        self._asked = False
         self._repeats = 0
 
     def arrived(self) -> None:
@@ -32,9 +37,10 @@ class KeyframeRequests:
 
     def due(self, now: float) -> bool:
         """Whether to send a PLI now. Called at once after `want` and then on every tick."""
-        if not self._wanted or now - self._last < INTERVAL:
+        if not self._wanted or now - self._last < (REPEAT if self._asked else INTERVAL):
             return False
         self._last = now
+        self._asked = True
         self._repeats += 1
         if self._repeats >= MAX_REPEATS:
             self._wanted = False

@@ -210,7 +210,7 @@ class PublishPeer(Peer):
                 self._send_rtcp(rtcp.nack(self._ssrc, stream.ssrc, lost))
 
     def _ask_keyframe(self, mid: str) -> None:
-        """Send a PLI if one is wanted and due. Before the first packet there is nobody to ask: the first frame is one."""
+        """Send a PLI if one is wanted and due. Before the first packet it makes no sense: the first frame is one."""
         stream, publication = self._streams.main(mid), self.publications.get(mid)
         if stream is not None and publication is not None and publication.keyframes.due(self._around.clock()):
             self._around.counters.add("plis_sent")

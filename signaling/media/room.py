@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from signaling.media.answer import AcceptedMedia, AnswerPolicy
+from signaling.media.answer import AcceptedMedia, AnswerPolicy, check_sources
 from signaling.media.errors import NoSuchParticipantError, NoSuchSessionError
 from signaling.media.peer import Peer, Surroundings
 from signaling.media.publication import Publication
@@ -59,7 +59,7 @@ class Room:
     publications: dict[str, Publication] = field(default_factory=dict)
 
     def join(self, name: str, codecs: frozenset[Codec]) -> None:
-        """Let someone in, or learn new capabilities; those who send another codec than the room's are told to change."""
+        """Let someone in, or learn new capabilities; when the codec changes, those who publish are told."""
         participant = self.participants.setdefault(name, Participant(codecs))
         participant.codecs = codecs
         codec = choose_codec(self.codec, (each.codecs for each in self.participants.values()))
@@ -73,6 +73,7 @@ class Room:
     def publish(self, name: str, session: str, offer: RemoteDescription, sources: dict[str, Source]) -> str:
         """Answer an offer; a new session takes the place of the old one once its offer was accepted."""
         participant = self._participant(name)
+        check_sources(offer, sources)
         peer = participant.publish
         policy = AnswerPolicy(video=self.codec, red=self.around.config.red)
         same_browser = peer is not None and (not peer.fingerprints or peer.fingerprints == offer.fingerprints)
@@ -80,11 +81,7 @@ class Room:
             return peer.accept(offer, sources, policy)
         peer = PublishPeer(self.around, self.name, name, session, self._open, self._close)
         peer.on_closed = self._peer_closed
-        try:
-            answer = peer.accept(offer, sources, policy)
-        except BaseException:
-            peer.close()
-            raise
+        answer = peer.accept(offer, sources, policy)
         old, participant.publish = participant.publish, peer
         if old is not None:
             old.close()

@@ -101,9 +101,7 @@ def read_nack(part: RtcpPart) -> list[int]:
     for at in range(8, len(part.body) - 3, 4):
         first, mask = _NACK_ENTRY.unpack_from(part.body, at)
         lost.append(first)
-        for bit in range(16):
-            if mask >> bit & 1:
-                lost.append((first + bit + 1) & 0xFFFF)
+        lost += [first + bit + 1 & 0xFFFF for bit in range(16) if mask >> bit & 1]
         if len(lost) >= MAX_NACKED:
             break
     return lost[:MAX_NACKED]

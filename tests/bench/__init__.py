@@ -1,0 +1,1 @@
+"""Benchmarks: measured on one machine, compared only with what ran beside them."""
