@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from tele.domain.access import NO_RELATION, Action, Actor, allows
 from tele.domain.consultation import possible
 from tele.domain.documents import WITH_PREVIEW, Sniffed
-from tele.domain.refusals import Conflict, Forbidden, TooLarge, Unavailable, Unknown, WrongType
+from tele.domain.refusals import Conflict, Forbidden, TooLarge, Unknown, WrongType
 from tele.domain.text import clean_file_name
 from tele.services import inspect_file
 from tele.services.announce import changed
@@ -114,10 +114,10 @@ async def open_file(services: Services, actor: Actor, file_id: str) -> DocumentR
 
 
 async def preview(services: Services, actor: Actor, file_id: str) -> tuple[str, bytes]:
-    """Media type and bytes of a file's picture, made once and then kept. Raises Unknown, Unavailable("no-preview")."""
+    """Media type and bytes of a file's picture, made once and then kept. Raises Unknown, Unknown("no-preview")."""
     row = await open_file(services, actor, file_id)
     if row.media_type not in WITH_PREVIEW:
-        raise Unavailable("no-preview")
+        raise Unknown("no-preview")
     media_type = "image/png" if row.media_type == "application/dicom" else "image/jpeg"
     kept = f"previews/{row.id[:2]}/{row.id}"
     try:
@@ -138,7 +138,7 @@ async def preview(services: Services, actor: Actor, file_id: str) -> tuple[str, 
 
 
 async def delete_file(services: Services, actor: Actor, file_id: str) -> None:
-    """Throw away an own file that was not sent. Raises Unknown, or Forbidden("file-sent") afterwards."""
+    """Throw away an own file that was not sent. Raises Unknown, or Conflict("file-sent") afterwards."""
     now = services.clock()
     async with services.database.transaction() as tx:
         row = await tx.get(DocumentReference, file_id, with_for_update=True)

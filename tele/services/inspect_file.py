@@ -15,7 +15,7 @@ from pydicom.pixels.processing import apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
 from tele.domain.documents import HEAD, Sniffed, sniff
-from tele.domain.refusals import TooLarge, Unavailable, WrongType
+from tele.domain.refusals import TooLarge, Unknown, WrongType
 
 log = structlog.get_logger(__name__)
 
@@ -48,19 +48,19 @@ def inspect(path: Path, declared: str, pixels: int) -> Sniffed:
 def preview(path: Path, media_type: str, pixels: int) -> bytes:
     """A JPEG (of a picture, turned upright, without its metadata) or a PNG (of a DICOM's middle frame). Blocks.
 
-    Raises Unavailable("no-preview") when the content cannot be drawn.
+    Raises Unknown("no-preview") when the content cannot be drawn.
     """
     try:
         if media_type == "application/dicom":
             return _encode(_dicom_frame(path, pixels), "PNG")
         with Image.open(path, formats=[_FORMATS[media_type]]) as image:
             if image.width * image.height > pixels:
-                raise Unavailable("no-preview")
+                raise Unknown("no-preview")
             image.draft("RGB", (PREVIEW_SIDE, PREVIEW_SIDE))
             return _encode(_flat(ImageOps.exif_transpose(image)), "JPEG")
     except (*_BROKEN, InvalidDicomError, AttributeError, RuntimeError, NotImplementedError, TypeError) as error:
         log.warning("preview.failed", media_type=media_type, error=type(error).__name__)
-        raise Unavailable("no-preview") from error
+        raise Unknown("no-preview") from error
 
 
 def _check_image(path: Path, media_type: str, pixels: int) -> None:
@@ -97,7 +97,7 @@ def _check_pdf(path: Path) -> None:
 def _dicom_frame(path: Path, pixels: int) -> Image.Image:
     dataset = pydicom.dcmread(path, defer_size=1 << 16)
     if int(dataset.Rows) * int(dataset.Columns) > pixels:
-        raise Unavailable("no-preview")
+        raise Unknown("no-preview")
     frames = int(dataset.get("NumberOfFrames") or 1)
     frame: Any = pixel_array(path, index=frames // 2)
     if frame.ndim == 3:

@@ -12,7 +12,7 @@ from tests.flow.house import House
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """Services, SQLite and routes with the demo consortium; paging and sockets are stand-ins that note what they hear."""
+    """Services, SQLite and routes with the demo consortium; paging and sockets are stand-ins that take notes."""
     house = await House.open(f"sqlite+aiosqlite:///{tmp_path}/tele.db", tmp_path)
     yield house
     await house.close()
