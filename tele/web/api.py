@@ -157,7 +157,8 @@ def declare_open(app: web.Application, method: str, path: str) -> None:
 
 def verify(app: web.Application) -> None:
     """Raise RuntimeError when the application serves anything that has no rule. Call it before the first request."""
-    known = {(each.method, each.path) for each in app[ROUTES]} | (app[OPEN] if OPEN in app else set())
+    opened: set[tuple[str, str]] = app.get(OPEN, set())
+    known = opened | {(each.method, each.path) for each in app[ROUTES]}
     for served in app.router.routes():
         path = served.resource.canonical if served.resource else ""
         method = "GET" if served.method == "HEAD" else served.method

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from tele.domain.people import choose_language
 from tele.domain.refusals import (
@@ -27,7 +27,6 @@ from tele.web.api import ACTOR
 from tele.web.ranges import Unsatisfiable
 
 log = structlog.get_logger(__name__)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATUS: dict[type[Refusal], int] = {
     Unsatisfiable: 416,
@@ -84,7 +83,7 @@ def problem(reference: Reference, request: web.Request, refusal: Refusal) -> web
     )
 
 
-def middleware(reference: Reference) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def middleware(reference: Reference) -> Middleware:
     """The outermost middleware: turns every exception into a problem document."""
 
     @web.middleware

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from http.cookies import CookieError
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from tele.domain.access import Actor
 from tele.services import sign_in
 from tele.services.context import Services
 from tele.web.edge import Edge
-from tele.web.problems import Handler
 
 EDGE: web.AppKey[Edge] = web.AppKey("edge", Edge)
 _TOKEN_LIMIT = 128
@@ -36,7 +36,7 @@ def resolver(services: Services, edge: Edge) -> Callable[[web.Request], Awaitabl
     return resolve
 
 
-def middleware(edge: Edge) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def middleware(edge: Edge) -> Middleware:
     """Refuses state-changing requests of other sites before anything else looks at them."""
 
     @web.middleware
