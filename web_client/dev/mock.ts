@@ -136,7 +136,7 @@ function queue(response: ServerResponse, id: string, action: string | undefined,
     const items = waiting.map((each) => {
       const waited = (Date.now() - Date.parse(each.created_at)) / 1000;
       const promise = each.urgency === "routine" ? 14_400 : each.urgency === "urgent" ? 600 : 120;
-      return { id: each.id, specialty: each.specialty, urgency: each.urgency, since: each.created_at, waiting_s: waited, stage: each.stage, ringing: each.progress.ringing, organisation: each.requester.organisation, requester_name: each.requester.name, promise_s: promise, light: waited > promise ? "red" : waited > promise / 2 ? "amber" : "green" };
+      return { id: each.id, specialty: each.specialty, urgency: each.urgency, since: each.created_at, waiting_s: waited, stage: each.stage, ringing: each.progress?.ringing ?? null, organisation: each.requester.organisation, requester_name: each.requester.name, promise_s: promise, light: waited > promise ? "red" : waited > promise / 2 ? "amber" : "green" };
     });
     return answer(response, 200, { items: items.sort((a, b) => b.waiting_s - a.waiting_s) });
   }
@@ -145,7 +145,7 @@ function queue(response: ServerResponse, id: string, action: string | undefined,
   if (action === "contacts") return answer(response, 200, { items: [
     { kind: "requester", name: found.requester.name, phone: "+86 28 8765 4321" },
     { kind: "on-call", name: "Dr Li Wei", phone: "+86 138 0000 1111" },
-    { kind: "duty", name: "West Hospital", phone: found.progress.duty_phone } ] });
+    { kind: "duty", name: "West Hospital", phone: found.progress?.duty_phone } ] });
   if (action === "cancel") world.act(world.person("coord"), found, "cancel", body);
   answer(response, 200, {});
 }

@@ -1,5 +1,5 @@
 /** The mock's world in memory: cases that move through their stages, rings, a roster, a queue. */
-import type { Case, CaseFile, May, Me, OnCall, Ring, Urgency } from "../src/lib/types";
+import type { Case, CaseFile, May, Me, OnCall, Progress, Ring, Urgency } from "../src/lib/types";
 import { PEOPLE, SPECIALTIES } from "./people";
 
 export type Send = (username: string, event: string, payload: unknown) => void;
@@ -13,6 +13,7 @@ interface RosterShift {
 }
 
 const RING_MS = 40_000;
+const PROGRESS: Progress = { position: 1, ringing: null, next: [], expected_wait_s: 60, on_call: 0, duty_phone: "+86 28 5550 0100", line: null };
 export const iso = (ms = Date.now()): string => new Date(ms).toISOString();
 let counter = 0;
 export const newId = (): string => `m${(counter += 1).toString(36)}${Math.random().toString(36).slice(2, 10)}`;
@@ -99,7 +100,7 @@ export class World {
       created_at: iso(), updated_at: iso(),
       requester: { id: me.id, name: me.name, organisation: me.organisations[0]?.name ?? "" },
       specialist: null, patient: null, consents: [], files: [], messages: [],
-      progress: { position: 1, ringing: null, next: [], expected_wait_s: 60, on_call: 0, duty_phone: "028-8542 0000", line: null },
+      progress: null,
       encounter: null, recording: null, opinion: null, viewers: [], may: [], version: 1,
     };
   }
@@ -154,6 +155,7 @@ export class World {
     } else if (action === "ask-more") {
       say("asked-more", body.text);
       this.#end(each, "taken", me.name);
+      each.progress = { ...PROGRESS, position: null, line: { code: "needs-more", args: { name: me.name } } };
       each.stage = "needs-more";
     } else if (action === "reply") {
       say("more", body.text);
@@ -189,7 +191,7 @@ export class World {
     const next = free[index + 1];
     if (!next) {
       each.stage = "queued";
-      each.progress = { ...each.progress, ringing: null, next: [], expected_wait_s: null, on_call: free.length, line: { code: free.length ? "coordinator" : "nobody-on-call", args: {} } };
+      each.progress = { ...PROGRESS, ringing: null, next: [], expected_wait_s: null, on_call: free.length, line: { code: free.length ? "coordinator" : "nobody-on-call", args: {} } };
     } else {
       const until = iso(Date.now() + RING_MS);
       const ring: Ring & { username: string } = { page: newId(), consultation: each.id, specialty: each.specialty, urgency: each.urgency, question: each.question,
@@ -197,8 +199,8 @@ export class World {
         routine: each.urgency === "routine", username: next.username };
       this.rings.push(ring);
       each.stage = "ringing";
-      each.progress = { ...each.progress, position: 1, on_call: free.length, ringing: { name: next.name, since: iso(), until },
-        next: [...free.slice(index + 2).map((p) => ({ name: p.name, after_s: 40 })), { kind: "coordinator" as const, after_s: 80 }], line: { code: "ringing", args: { name: next.name } } };
+      each.progress = { ...PROGRESS, position: 1, on_call: free.length, ringing: { name: next.name, since: iso(), until },
+        next: [...free.slice(index + 2).map((p) => ({ name: p.name, after_s: 40 })), { kind: "coordinator" as const, after_s: 80 }], line: { code: "ringing", args: { name: next.name, others: 0 } } };
       const { username, ...hint } = ring;
       this.send(username, "ring", hint);
       setTimeout(() => {
@@ -212,7 +214,7 @@ export class World {
 
   #end(each: Case, outcome: string, by: string | null): void {
     for (const ring of this.rings.filter((r) => r.consultation === each.id)) this.#endRing(ring, outcome, by);
-    each.progress = { ...each.progress, ringing: null, next: [], position: null, line: null };
+    each.progress = null;
   }
 
   #endRing(ring: Ring & { username: string }, outcome: string, by: string | null): void {

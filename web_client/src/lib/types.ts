@@ -46,7 +46,7 @@ export interface Person {
 }
 
 export interface PersonEntry extends Person {
-  title: string;
+  title: string | null;
   organisation: string;
   roles: Role[];
   specialties: string[];
@@ -123,7 +123,7 @@ export interface Progress {
 export interface Opinion {
   assessment: string;
   advice: string;
-  next_step: NextStep;
+  next_step: NextStep | null;
   state: "draft" | "signed";
   author: Person;
   signed_at: string | null;
@@ -164,8 +164,9 @@ export interface CaseSummary {
   created_at: string;
   updated_at: string;
   requester: Person & { organisation: string };
-  specialist: (Person & { title: string; organisation: string }) | null;
-  progress: Progress;
+  specialist: (Person & { title: string | null; organisation: string | null }) | null;
+  /** Where the request stands while somebody waits for it. */
+  progress: Progress | null;
   encounter: { id: string; room: string; status: string; started_at: string; ended_at: string | null } | null;
   recording: { id: string; state: string; duration: number | null; consented: boolean } | null;
   opinion: Opinion | null;
