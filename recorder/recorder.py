@@ -346,21 +346,24 @@ class Recorder:
             except Exception:
                 self._defect(recording)
 
+    async def look(self) -> None:
+        """Pause what the disk has no room for, take up again what it has room for; done by itself every second."""
+        for recording, active in list(self._active.items()):
+            async with self._lock(recording):
+                try:
+                    await self._look(active)
+                except Exception:
+                    self._defect(recording)
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
             self.tick()
 
     async def _watch(self) -> None:
-        """Pause what the disk has no room for, and take up again what it has room for."""
         while True:
             await asyncio.sleep(WATCH)
-            for recording, active in list(self._active.items()):
-                async with self._lock(recording):
-                    try:
-                        await self._look(active)
-                    except Exception:
-                        self._defect(recording)
+            await self.look()
 
     def _defect(self, recording: str) -> None:
         """An error of ours in one recording must not stop the clock of the others."""

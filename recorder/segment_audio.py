@@ -38,6 +38,8 @@ class AudioSegmenter(Segmenter):
             if msn <= self.last or msn < self.floor or time - start <= -TOLERANCE:
                 self.dropped += 1
                 return []
+            if self.last >= 0:
+                self._filled_from = start
             outputs += self._begin(msn, start)
         error = time - self.end
         if error <= -TOLERANCE:

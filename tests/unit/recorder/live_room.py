@@ -1,0 +1,49 @@
+"""A process that records people on paper in real time until it is killed: `python -m … ROOT RECORDING`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from recorder.recorder import Recorder
+from recorder.settings import RecorderSettings
+from recorder.vault import PlainVault
+from tests.unit.recorder.synthetic import Encoder, Feed, Publisher, Voice, h264_payloads
+
+WHO = "alice-000001"
+FPS = 30
+
+
+async def main(root: Path, recording: str) -> None:
+    feed = Feed()
+    settings = RecorderSettings(min_free=0, resume_free=0, grid=2.0)
+    recorder = Recorder(root, feed, lambda _: None, vault=PlainVault(), settings=settings)
+    voice, encoder = Voice(), Encoder("H264", fps=FPS)
+    sound = [voice.encode(loud=False) for _ in range(50)]
+    # A short loop of pictures that begins with a keyframe: the room does not spend its time encoding.
+    loop = [h264_payloads(encoder.encode(key=number == 0)) for number in range(FPS // 2)]
+    microphone, camera = Publisher(WHO, "microphone", "opus"), Publisher(WHO, "camera", "H264")
+    await recorder.recover()
+    await recorder.start(recording, "room", {})
+    start = time.monotonic()
+    for publisher in (microphone, camera):
+        publisher.open(start)[1](feed)
+    print("recording", flush=True)
+    spoken = shown = 0
+    while True:
+        now = time.monotonic()
+        while start + spoken * 0.02 <= now:
+            for _, deliver in microphone.send(start + spoken * 0.02, [sound[spoken % 50]]):
+                deliver(feed)
+            spoken += 1
+        while start + shown / FPS <= now:
+            for _, deliver in camera.send(start + shown / FPS, loop[shown % len(loop)]):
+                deliver(feed)
+            shown += 1
+        await asyncio.sleep(0.005)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
