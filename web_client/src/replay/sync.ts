@@ -1,0 +1,109 @@
+/** Several video elements on one clock: gentle changes of pace for small drift, a jump for large, a stop while one waits. */
+
+/** What the clock needs to know of a video element. Times in seconds. */
+export interface Follower {
+  time: number;
+  duration: number;
+  /** It can show the present moment and the next (HTMLMediaElement readyState ≥ 3). */
+  ready: boolean;
+  seeking: boolean;
+}
+/** What to do with it. */
+export interface Command {
+  seek: number | null;
+  rate: number;
+  play: boolean;
+}
+
+/** Nobody hears or sees less than this. */
+const TOLERATED = 0.025;
+/** Beyond this, running faster would take too long: jump. */
+const JUMP = 0.3;
+/** Most that the pace is changed; more can be heard. */
+const NUDGE = 0.05;
+/** A follower this close to its own end is done and holds up nobody. */
+const AT_END = 0.15;
+
+export class SyncClock {
+  #time = 0;
+  #at = 0;
+  #speed = 1;
+  #wanted = false;
+  #held = false;
+  duration = 0;
+
+  /** Whether the person wants it to play; it may be waiting for data all the same. */
+  get playing(): boolean {
+    return this.#wanted;
+  }
+
+  /** Whether it waits for a follower. */
+  get waiting(): boolean {
+    return this.#wanted && this.#held;
+  }
+
+  get speed(): number {
+    return this.#speed;
+  }
+
+  /** Seconds on the recording's timeline; `now` in milliseconds of any steady clock. */
+  time(now: number): number {
+    const running = this.#wanted && !this.#held;
+    return Math.min(this.duration, this.#time + (running ? ((now - this.#at) / 1000) * this.#speed : 0));
+  }
+
+  play(now: number): void {
+    if (this.time(now) >= this.duration - AT_END) this.seek(0, now);
+    this.#settle(now);
+    this.#wanted = true;
+  }
+
+  pause(now: number): void {
+    this.#settle(now);
+    this.#wanted = false;
+  }
+
+  seek(time: number, now: number): void {
+    this.#time = Math.min(Math.max(0, time), this.duration);
+    this.#at = now;
+  }
+
+  setSpeed(speed: number, now: number): void {
+    this.#settle(now);
+    this.#speed = speed;
+  }
+
+  /** Look at all followers, hold or release the clock, and say what each of them is to do. */
+  tick(now: number, followers: readonly Follower[]): Command[] {
+    const time = this.time(now);
+    const lacking = followers.some((each) => time < each.duration - AT_END && (!each.ready || each.seeking));
+    if (lacking !== this.#held) {
+      this.#settle(now);
+      this.#held = lacking;
+    }
+    if (this.#wanted && this.duration > 0 && time >= this.duration - 0.01) this.pause(now);
+    const run = this.#wanted && !this.#held;
+    return followers.map((each) => this.#follow(each, time, run));
+  }
+
+  /** Whether the end has been reached. */
+  ended(now: number): boolean {
+    return this.duration > 0 && this.time(now) >= this.duration - AT_END;
+  }
+
+  #follow(follower: Follower, time: number, run: boolean): Command {
+    const goal = Math.min(time, follower.duration || time);
+    const drift = follower.time - goal;
+    const over = goal >= follower.duration - AT_END && follower.time >= follower.duration - AT_END;
+    if (over) return { seek: null, rate: this.#speed, play: false };
+    // A seek under way is left alone: a second one would start it from the beginning.
+    if (Math.abs(drift) > JUMP) return { seek: follower.seeking ? null : goal, rate: this.#speed, play: run };
+    const nudge = Math.abs(drift) <= TOLERATED ? 0 : Math.max(-NUDGE, Math.min(NUDGE, -drift));
+    return { seek: null, rate: this.#speed * (1 + nudge), play: run };
+  }
+
+  #settle(now: number): void {
+    this.#time = this.time(now);
+    this.#at = now;
+  }
+}
