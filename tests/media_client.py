@@ -208,7 +208,8 @@ class MediaClient:
                     "a=rtcp-fb:102 nack pli\r\na=rtcp-fb:102 transport-cc\r\n"
                     "a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\n"
                 )
-                ssrcs = f"a=ssrc-group:FID {ssrc} {ssrc + 1}\r\na=ssrc:{ssrc} cname:client\r\na=ssrc:{ssrc + 1} cname:client\r\n"
+                ssrcs = f"a=ssrc-group:FID {ssrc} {ssrc + 1}\r\n"
+                ssrcs += "".join(f"a=ssrc:{each} cname:client\r\n" for each in (ssrc, ssrc + 1))
             text += formats + self._transport_lines("actpass") + f"a=mid:{mid}\r\na=sendonly\r\n"
             text += (
                 "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
