@@ -59,6 +59,9 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     return answer(response, 204);
   }
   if (path === "specialties") return answer(response, 200, { items: world.specialties() });
+  if (path === "consent-forms") {
+    return answer(response, 200, { items: (["teleconsultation", "recording"] as const).map((kind) => ({ kind, version: "2026-1", title: { en: `Consent: ${kind}`, "zh-CN": "知情同意书" }, text: { en: "I agree.", "zh-CN": "本人同意。" } })) });
+  }
   if (path === "on-call") {
     if (method === "PUT") world.setOnCall(me, body.on === true);
     return answer(response, 200, world.onCall(me));
@@ -143,9 +146,9 @@ function queue(response: ServerResponse, id: string, action: string | undefined,
   const found = waiting.find((each) => each.id === id);
   if (!found) return refuse(response, 404, "not-found");
   if (action === "contacts") return answer(response, 200, { items: [
-    { kind: "requester", name: found.requester.name, phone: "+86 28 8765 4321" },
+    { kind: "gp", name: found.requester.name, phone: "+86 28 8765 4321" },
     { kind: "on-call", name: "Dr Li Wei", phone: "+86 138 0000 1111" },
-    { kind: "duty", name: "West Hospital", phone: found.progress?.duty_phone } ] });
+    { kind: "duty-desk", name: "West Hospital", phone: found.progress?.duty_phone } ] });
   if (action === "cancel") world.act(world.person("coord"), found, "cancel", body);
   answer(response, 200, {});
 }

@@ -135,7 +135,7 @@ export async function refreshMine(): Promise<void> {
   mine = items;
   mineKnown = true;
   for (const item of items) {
-    const started = item.encounter && Date.now() + skew - Date.parse(item.encounter.started_at) < 60_000;
+    const started = item.encounter && Date.now() + skew - Date.parse(item.encounter.started_at) < 30_000;
     const turned = before.has(item.id) && before.get(item.id) !== "in-call";
     if (item.stage === "in-call" && item.requester.id === session.optional?.id && (turned || started)) void enterCall(item);
   }

@@ -78,6 +78,14 @@ export interface CaseFile {
   uploaded_at: string;
 }
 
+/** A consent form in force; its version is named by the consents given to it. */
+export interface ConsentForm {
+  kind: "teleconsultation" | "recording";
+  version: string;
+  title: Record<string, string>;
+  text: Record<string, string>;
+}
+
 export interface ConsentDraft {
   kind: "teleconsultation" | "recording";
   form_version: string;

@@ -1,7 +1,7 @@
 /** A request being written: its shape, what is still missing, and what is sent. */
-import type { CaseFile, ConsentDraft, Patient, Sex, Urgency } from "../../lib/types";
+import type { CaseFile, ConsentDraft, ConsentForm, Patient, Sex, Urgency } from "../../lib/types";
 
-/** The version of the consent form whose text is shown (`ask:form`). */
+/** The form's version where the server has not told which are in force. */
 export const FORM_VERSION = "2026-1";
 export const QUESTION_LIMIT = 4000;
 
@@ -77,10 +77,14 @@ function patient(draft: Draft): Patient {
   return { ...Object.fromEntries(filled), ...(sex ? { sex } : {}), ...(years.trim() ? { age: age(years) } : {}) };
 }
 
-function consents(draft: Draft, asker: string, now: Date): ConsentDraft[] {
+/** The version in force of the form for one kind of consent. */
+export function version(forms: readonly ConsentForm[], kind: ConsentDraft["kind"]): string {
+  return forms.find((each) => each.kind === kind)?.version ?? FORM_VERSION;
+}
+
+function consents(draft: Draft, forms: readonly ConsentForm[], asker: string, now: Date): ConsentDraft[] {
   if (!draft.consent) return [];
   const shared = {
-    form_version: FORM_VERSION,
     given_by: draft.givenBy,
     guardian_name: draft.givenBy === "guardian" ? draft.guardian.trim() : null,
     witness: draft.witness.trim() || asker,
@@ -88,17 +92,17 @@ function consents(draft: Draft, asker: string, now: Date): ConsentDraft[] {
     photo: draft.photo?.id ?? null,
   };
   const kinds = draft.withoutRecording ? (["teleconsultation"] as const) : (["teleconsultation", "recording"] as const);
-  return kinds.map((kind) => ({ kind, ...shared }));
+  return kinds.map((kind) => ({ kind, form_version: version(forms, kind), ...shared }));
 }
 
 /** The body of `POST /api/consultations`. `asker` is the GP's name, the witness unless another is named. */
-export function body(draft: Draft, asker: string, now: Date): Record<string, unknown> {
+export function body(draft: Draft, forms: readonly ConsentForm[], asker: string, now: Date): Record<string, unknown> {
   return {
     specialty: draft.specialty,
     urgency: draft.urgency,
     question: draft.question.trim(),
     patient: patient(draft),
-    consents: consents(draft, asker, now),
+    consents: consents(draft, forms, asker, now),
     files: draft.files.map((file) => file.id),
   };
 }

@@ -4,13 +4,12 @@ export interface Shift {
   id: string;
   specialty: string;
   practitioner: { id: string; name: string };
-  organisation?: string;
+  organisation: string;
   starts_at: string;
   ends_at: string;
 }
 
-export interface Override extends Omit<Shift, "practitioner"> {
-  practitioner: { id: string; name: string } | null;
+export interface Override extends Shift {
   kind: "add" | "remove" | "replace";
   note?: string | null;
 }
