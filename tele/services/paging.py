@@ -31,6 +31,8 @@ SWEEP = timedelta(seconds=5)
 """Longest time between two looks: takes over what another node began and did not live to finish."""
 RETRY = timedelta(seconds=1)
 """Time until the next look after one that failed."""
+PAUSE = timedelta(milliseconds=20)
+"""Shortest time between two looks that nobody asked for."""
 
 
 class PagingEngine:
@@ -133,7 +135,10 @@ class PagingEngine:
                 if commands:
                     # Decided once more inside the transaction: what was read here may be old by now.
                     turned = await advance(services, row.id, Looked(), pages=pages)
-                    state = turned.state if turned else state
+                    if turned is not None:
+                        state = turned.state
+                        # Whoever this left free may be wanted by a request that was looked at before.
+                        self._woken.set()
                     async with services.database.reading() as tx:
                         world = await World.read(tx, services.clock())
                     self.deliveries.wake()
@@ -144,7 +149,7 @@ class PagingEngine:
                 continue
             due += [state.wake_at] if state.wake_at else []
         change = world.roster.next_change(now) if rows else None
-        return min([*due, *([change] if change else [])])
+        return max(min([*due, *([change] if change else [])]), now + PAUSE)
 
     def _state(self, services: Services, row: ServiceRequest) -> State:
         """The row's state, parsed once for each version of it."""

@@ -48,7 +48,7 @@ async def rings_of(tx: AsyncSession, practitioner: str | None = None) -> list[tu
     if practitioner is not None:
         query = query.where(PageRow.practitioner == practitioner)
     found = []
-    for page, row in (await tx.execute(query)).tuples():
+    for page, row in (await tx.execute(query)):
         ring = Ring(page.id, page.practitioner, page.sent_at, page.expires_at, ())
         found.append((page.practitioner, await ring_view(tx, row, ring)))
     return found
@@ -86,9 +86,8 @@ async def tell(
     async with services.database.reading() as tx:
         views = [(ring.practitioner, await ring_view(tx, row, ring)) for ring in rings]
         winner = await tx.get(Practitioner, state.accepted_by) if state.accepted_by else None
-        languages = {one.practitioner: "en" for one in (stop.ring for stop in stops)}
-        for person in languages:
-            languages[person] = (await tx.get_one(Practitioner, person)).language
+        stopped = select(Practitioner).where(Practitioner.id.in_({stop.ring.practitioner for stop in stops}))
+        languages = {row.id: row.language for row in await tx.scalars(stopped)} if stops else {}
         language = (await tx.get_one(Practitioner, row.requester)).language
         news = await progress(tx, row, services.clock(), language)
     for stop in stops:

@@ -42,7 +42,7 @@ class World:
             now=now,
             roster=await read_roster(tx, Span(now - NEAR, now + NEAR), _pairs(roles)),
             in_call=await in_call(tx),
-            rung=dict((await tx.execute(rings)).tuples().all()),
+            rung=dict((await tx.execute(rings)).all()),
             ended=await _ended(tx, now),
             contacts=await _contacts(tx, {one.practitioner for one in roles}),
             coordinators=frozenset(one.practitioner for one in roles if one.role == "coordinator"),
@@ -133,8 +133,8 @@ async def _ended(tx: AsyncSession, now: datetime) -> dict[str, datetime]:
         .join(request, request.id == encounter.request)
         .where(encounter.ended_at > since, request.accepted_by.is_not(None))
     )
-    found = [*(await tx.execute(rings.group_by(page.practitioner))).tuples()]
-    found += [*(await tx.execute(calls.group_by(request.accepted_by))).tuples()]
+    found = [*(await tx.execute(rings.group_by(page.practitioner)))]
+    found += [*(await tx.execute(calls.group_by(request.accepted_by)))]
     ended: dict[str, datetime] = {}
     for person, at in found:
         if person is not None and at is not None:

@@ -83,7 +83,7 @@ async def _position(tx: AsyncSession, row: ServiceRequest) -> int | None:
         ServiceRequest.stage.in_(("queued", "ringing")),
     )
     mine = queue_order(row.urgency, row.created_at, row.id)
-    return 1 + sum(queue_order(*other) < mine for other in (await tx.execute(query)).tuples())
+    return 1 + sum(queue_order(*other) < mine for other in (await tx.execute(query)))
 
 
 async def expected_wait_of(tx: AsyncSession, specialty: str, urgency: str | None, now: datetime) -> int | None:
@@ -95,7 +95,7 @@ async def expected_wait_of(tx: AsyncSession, specialty: str, urgency: str | None
     )
     if urgency is not None:
         query = query.where(ServiceRequest.urgency == urgency)
-    recent = (await tx.execute(query.order_by(ServiceRequest.accepted_at.desc()).limit(SAMPLE))).tuples()
+    recent = (await tx.execute(query.order_by(ServiceRequest.accepted_at.desc()).limit(SAMPLE)))
     return expected_wait([(accepted - asked).total_seconds() for asked, accepted in recent if accepted])
 
 
