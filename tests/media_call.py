@@ -96,6 +96,7 @@ class Call:
         await self.plane.join(self.room, name, list(codecs))
         await self.plane.subscribe(self.room, name, session)
         await self.state(name, "subscribe", session, "connected")
+        await client.connected.wait()
         return client
 
     def client(self) -> MediaClient:
@@ -143,7 +144,7 @@ async def calling(**settings: Any) -> AsyncIterator[Call]:
     """A running plane on a free loopback port."""
     clock, tasks = Clock(), Tasks(Counters())
     config = MediaConfig(**{"port": 0, "bind": "127.0.0.1", **settings})
-    plane = MediaPlane(config, lambda event: call.heard(event), clock=clock)
+    plane = MediaPlane(config, lambda event: call.heard(event), clock=clock)  # noqa: PLW0108 - call is made below
     call = Call(plane, clock, tasks)
     await plane.start()
     try:
