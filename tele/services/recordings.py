@@ -110,7 +110,7 @@ async def view_recording(services: Services, actor: Actor, recording_id: str) ->
     return RecordingView(
         **dict(summary),
         messages=[message_view(line, people) for line in lines],
-        gaps=list(recording.summary.get("gaps", [])),
+        gaps=_gaps(recording.summary),
     )
 
 
@@ -146,7 +146,7 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 async def _summary(services: Services, tx: AsyncSession, actor: Actor, found: Found) -> RecordingSummary:
     recording, encounter, request = found
     tracks = [each for each in recording.summary.get("tracks", []) if isinstance(each, dict)]
-    people = await load_people(tx, actor.language, {str(each.get("participant")) for each in tracks})
+    people = await load_people(tx, actor.language, {str(each.get("practitioner")) for each in tracks})
     specialty = services.reference.specialties.get(request.specialty)
     label = specialty.name.in_language(actor.language) if specialty else request.specialty
     started = recording.started_at or encounter.started_at
@@ -164,8 +164,8 @@ async def _summary(services: Services, tx: AsyncSession, actor: Actor, found: Fo
 
 
 def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], people: People) -> TrackView | None:
-    """One track of the recorder's own account; `participant` in it is a practitioner's id."""
-    person = str(track.get("participant"))
+    """One track of the recorder's own account, in which `participant` is the seat and `practitioner` who sat there."""
+    person = str(track.get("practitioner"))
     if person not in people.rows:
         return None
     role = "gp" if person == request.requester else "specialist"
@@ -176,5 +176,14 @@ def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], pe
         kind=str(track.get("kind", "")),
         start=float(track.get("start") or 0.0),
         duration=float(track.get("duration") or 0.0),
-        playlist=f"/media/{recording_id}/p/{person}.m3u8",
+        playlist=f"/media/{recording_id}/p/{track.get('participant')}.m3u8",
     )
+
+
+def _gaps(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """When nothing came from somebody: who, which source, and the seconds on the recording's timeline."""
+    return [
+        {"participant": track.get("practitioner"), "source": track.get("source"), **gap}
+        for track in summary.get("tracks", [])
+        for gap in track.get("gaps", [])
+    ]
