@@ -77,10 +77,12 @@ def possible(action: Action, now: Situation) -> bool:
             return stage == "needs-more"
         case Action.RING_AGAIN:
             return stage == "queued"
-        case Action.ACCEPT | Action.DECLINE | Action.SNOOZE | Action.ASK_MORE:
+        case Action.ACCEPT | Action.DECLINE | Action.ASK_MORE:
+            return stage in WAITING  # by who is rung, snoozed it, or asked for more: the relation says which
+        case Action.SNOOZE:
             return stage == "ringing"
         case Action.ANSWER_IN_WRITING:
-            return stage == "ringing" and now.urgency == "routine"
+            return stage in WAITING and now.urgency == "routine"
         case Action.JOIN | Action.HANG_UP:
             return in_call
         case Action.STOP_RECORDING:
@@ -100,7 +102,7 @@ def possible(action: Action, now: Situation) -> bool:
         case Action.NAME_VIEWER | Action.ADD_FILE:
             return stage != "cancelled"
         case Action.HAND_OVER:
-            return stage == "awaiting-opinion" and not now.opinion_signed
+            return stage in WAITING or (stage == "awaiting-opinion" and not now.opinion_signed)
         case _:
             return False
 
