@@ -77,6 +77,7 @@ class LinkServer:
         self._last: dict[str, asyncio.Task[Any]] = {}
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
 
     async def start(self, path: Path) -> None:
         """Listen; a socket file that a killed worker left behind is replaced."""
@@ -90,6 +91,8 @@ class LinkServer:
             self._server.close()
         for writer in list(self._writers):
             writer.close()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=1.0)
         await self._tasks.close()
 
     def emit(self, event: Message) -> None:
@@ -104,6 +107,10 @@ class LinkServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             while True:
                 message = await read_frame(reader)

@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import structlog
 
@@ -16,15 +15,10 @@ from recorder.vault import PlainVault
 from signaling.media.config import MediaConfig
 from signaling.media.plane import MediaPlane
 from tele.link import CallFailed, LinkServer, Message
-from tele.process import RUN_DIR
+from tele.process import RUN_DIR, socket_path
 from tele.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-
-def socket_path(run_dir: str, number: int) -> Path:
-    """Where worker `number` listens for the front."""
-    return Path(run_dir) / f"media-{number}.sock"
 
 
 def own_addresses() -> list[str]:

@@ -7,14 +7,17 @@ import functools
 import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from tele.link import LocalNode, Message, RemoteNode
-from tele.media_node import MediaNode, socket_path
+from tele.process import socket_path
 from tele.services.tasks import Tasks
 from tele.settings import Settings
+
+if TYPE_CHECKING:
+    from tele.media_node import MediaNode
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,8 @@ class MediaPool:
         self._on_event: OnEvent | None = None
         self._on_up: OnUp | None = None
         if settings.media.workers == 0 or run_dir is None:
+            from tele.media_node import MediaNode  # a third of a second that a front with workers need not spend
+
             self._local = MediaNode(settings, 0, self._hear)
             self._nodes.append(LocalNode(self._local))
         else:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
@@ -20,6 +21,11 @@ HARD_LIMIT = 8.0
 """Seconds from the wish to end until the process ends in any case."""
 ORPHAN_LIMIT = 0.8
 """Seconds a process may take to end after it lost its supervisor: another start must find the ports free."""
+
+
+def socket_path(run_dir: str, number: int) -> Path:
+    """Where media worker `number` listens for the front."""
+    return Path(run_dir) / f"media-{number}.sock"
 
 
 def configure_logging(settings: Log) -> None:

@@ -28,6 +28,7 @@ from tele.web import (
     security,
     session,
     sessions,
+    specialties,
 )
 from tele.web.client import WebClient
 from tele.web.edge import Edge
@@ -35,7 +36,7 @@ from tele.web.health import Health
 from tele.web.sessions import EDGE
 
 AREAS = (
-    *(session, people, consultations, encounters, files, opinions, recordings),
+    *(session, people, specialties, consultations, encounters, files, opinions, recordings),
     *(paging, on_call, queue, roster, openapi),
 )
 
