@@ -63,9 +63,7 @@ def discontinuities(state: State) -> frozenset[int]:
             continue
         spans = cover(state, track)
         found.update(
-            after.msn
-            for before, after in pairwise(spans)
-            if (before.init, before.codec) != (after.init, after.codec)
+            after.msn for before, after in pairwise(spans) if (before.init, before.codec) != (after.init, after.codec)
         )
     return frozenset(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recorder.depacketize import MAX_FRAME_BYTES, Frame
 from recorder.errors import Malformed
-from recorder.h264 import ParameterSets, first_in_picture
+from recorder.h264 import SPS, ParameterSets, first_in_picture
 from recorder.rtp import Packet
 
 STAP_A, FU_A = 24, 28
@@ -24,6 +24,7 @@ class H264Depacketizer:
         self._timestamp: int | None = None
         self._arrival = 0.0
         self._skipping: int | None = None
+        self._repeats_sets = False
         # Joining in the middle of a stream is like losing all that was before.
         self._after_loss = True
 
@@ -115,6 +116,13 @@ class H264Depacketizer:
             return []
         if not picture.data:
             return []
+        if picture.key:
+            has_sets = any(nal[0] & 31 == SPS for nal in nals)
+            if self._after_loss and self._repeats_sets and not has_sets:
+                # The lost packet may have held a new picture size: under the old one this would be noise.
+                self.incomplete += 1
+                return []
+            self._repeats_sets = has_sets
         after_loss, self._after_loss = self._after_loss, False
         return [Frame(picture.data, timestamp, self._arrival, 0, picture.config, after_loss)]
 

@@ -40,6 +40,7 @@ class JitterBuffer:
             self._next = (sequence + 1) & 0xFFFF
             return [(0, packet)]
         if self._next is None:
+            self.duplicates += sequence in self._held
             self._held[sequence] = packet
             return self._begin(packet.arrival)
         ahead = signed_difference(sequence, self._next, 16)

@@ -62,9 +62,7 @@ class Lane:
             self.segmenter = AudioSegmenter(grid, settings.part, last=msn, end=end)
         else:
             quiet = self._quiet()
-            self.segmenter = VideoSegmenter(
-                grid, CONFIGS[track.codec], settings.part, quiet=quiet, last=msn, end=end
-            )
+            self.segmenter = VideoSegmenter(grid, CONFIGS[track.codec], settings.part, quiet=quiet, last=msn, end=end)
 
     def attach(self, track: Track, sender: SenderClock) -> None:
         """A publication takes the track up, or takes it over from one that has not ended yet."""

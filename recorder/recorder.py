@@ -400,4 +400,3 @@ class Recorder:
                 await self._begin(active)
         except (OSError, RecorderError) as error:
             logger.warning("recording %s still cannot go on: %s", recording, error)
-

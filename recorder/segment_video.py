@@ -31,9 +31,7 @@ class _Pending(NamedTuple):
 class VideoSegmenter(Segmenter):
     """One video track. `waiting` is true while only a keyframe can be used."""
 
-    def __init__(
-        self, grid: Grid, config: Config, part: float, *, quiet: float, last: int = -1, end: int = 0
-    ) -> None:
+    def __init__(self, grid: Grid, config: Config, part: float, *, quiet: float, last: int = -1, end: int = 0) -> None:
         super().__init__(grid, config, part, last=last, end=end)
         self.quiet = quiet
         self.waiting = True

@@ -102,7 +102,9 @@ def consultation(world: World, codec: Codec) -> float:
     start = world.now
     alice, bob = Clock(7200, 100), Clock(-3600, -150)
     net = Network(DELAY, 0.0)
-    world.microphone(Publisher(ALICE, "microphone", "opus", clock=alice, network=net, first_report=2.3), start, start + 48)
+    world.microphone(
+        Publisher(ALICE, "microphone", "opus", clock=alice, network=net, first_report=2.3), start, start + 48
+    )
     world.camera(
         Publisher(ALICE, "camera", codec, clock=alice, network=net),
         start + 0.1,
@@ -112,8 +114,12 @@ def consultation(world: World, codec: Codec) -> float:
     world.microphone(Publisher(BOB, "microphone", "opus", clock=bob, network=net), start + 4, start + 24)
     world.camera(Publisher(BOB, "camera", codec, clock=bob, network=net), start + 4.1, start + 24)
     world.camera(Publisher(BOB, "screen", codec, clock=bob, network=net), start + 14, start + 19, fps=5)
-    world.microphone(Publisher(BOB, "microphone", "opus", publication="again-a", clock=bob, network=net), start + 32, start + 48)
-    world.camera(Publisher(BOB, "camera", codec, publication="again-v", clock=bob, network=net), start + 32.1, start + 48)
+    world.microphone(
+        Publisher(BOB, "microphone", "opus", publication="again-a", clock=bob, network=net), start + 32, start + 48
+    )
+    world.camera(
+        Publisher(BOB, "camera", codec, publication="again-v", clock=bob, network=net), start + 32.1, start + 48
+    )
     return start
 
 

@@ -360,12 +360,8 @@ class World:
                 return
             loud = true % 1 < 0.2
             data = encode(loud) if encode is not None else voice.encode(loud=loud)  # type: ignore[union-attr]
-            if silent(true):
-                payloads = [data[:1]] if number % 20 == 0 else []
-            else:
-                payloads = [data]
-            if payloads:
-                for event in publisher.send(true, payloads):
+            if not silent(true) or number % 20 == 0:
+                for event in publisher.send(true, [data[:1] if silent(true) else data]):
                     self.send(event)
             self.at(publisher.clock.true(shown + (number + 1) * 0.02), lambda: frame(number + 1))
 
