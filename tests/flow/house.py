@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.ids import new_id
@@ -27,29 +27,13 @@ from tele.services.reference import Reference
 from tele.store.database import Database
 from tele.store.objects import ObjectStore
 from tele.store.tables import AuditEvent, Page, Practitioner, ServiceRequest
-from tele.web import (
-    api,
-    consultations,
-    files,
-    openapi,
-    opinions,
-    people,
-    problems,
-    recordings,
-    security,
-    session,
-    sessions,
-    specialties,
-)
+from tele.web import api, problems, routing, security, sessions
 from tele.web import encounters as call_routes
 from tele.web.edge import Edge
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 PASSWORD = "demo-only"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-MODULES = (
-    session, people, specialties, consultations, files, opinions, recordings, call_routes, openapi,
-)  # fmt: skip
 Client = TestClient[web.Request, web.Application]
 
 
@@ -129,7 +113,7 @@ class House:
         app[sessions.EDGE] = edge
         app[call_routes.ENCOUNTERS] = encounters.Encounters(services)
         security.protect(app, edge)
-        api.attach(app, api.collect(MODULES), services, sessions.resolver(services, edge))
+        api.attach(app, api.collect(routing.AREAS), services, sessions.resolver(services, edge))
         api.verify(app)
         server = TestServer(app)
         await server.start_server()
@@ -190,6 +174,8 @@ class House:
         now, until = self.clock.now, self.clock.now + timedelta(seconds=45)
 
         async def change(tx: AsyncSession, row: ServiceRequest) -> None:
+            before = update(Page).where(Page.practitioner == person, Page.outcome == "ringing")
+            await tx.execute(before.values(outcome="cancelled", ended_at=now))
             state = from_json(row.paging_state)
             ring = Ring(page=page, practitioner=person, sent_at=now, expires_at=until, channels=("page",))
             row.stage, row.paging_state = "ringing", to_json(replace(state, rings=(*state.rings, ring)))
@@ -202,25 +188,11 @@ class House:
 
         await self.change(case, change)
 
-    async def accept(self, case: str, username: str) -> None:
-        """Let somebody accept: the call begins."""
-        person = await self.person(username)
-
-        async def change(tx: AsyncSession, row: ServiceRequest) -> None:
-            row.stage, row.accepted_by, row.accepted_at = "in-call", person, self.clock.now
-            row.paging_state = to_json(replace(from_json(row.paging_state), rings=()))
-            await encounters.begin(tx, self.services, row, person, self.clock.now)
-
-        await self.change(case, change)
-
-    async def accept_in_writing(self, case: str, username: str) -> None:
-        """Let somebody take it without a call."""
-        person = await self.person(username)
-
-        async def change(tx: AsyncSession, row: ServiceRequest) -> None:
-            row.stage, row.accepted_by, row.accepted_at = "awaiting-opinion", person, self.clock.now
-
-        await self.change(case, change)
+    async def accept(self, case: str, username: str, how: str = "accept") -> None:
+        """Let somebody be rung and accept: the call begins; `answer-in-writing` goes without one."""
+        await self.ring(case, username)
+        reply = await (await self.client(username)).post(f"/api/consultations/{case}/{how}")
+        assert reply.status == 200, await reply.text()
 
     async def change(self, case: str, how: Callable[[AsyncSession, ServiceRequest], Awaitable[None]]) -> None:
         """Change a case's row as another part of the server would."""
