@@ -34,17 +34,20 @@ class Clock:
 
 
 def rtp(ssrc: int, payload_type: int, number: int, timestamp: int, payload: bytes, **more: Any) -> bytes:
-    """One RTP packet; `wide` adds a transport-wide number, `marker` the marker bit, `padding` that many bytes."""
+    """One RTP packet; `wide` and `mid` add header extensions, `marker` the bit, `padding` that many bytes."""
+    elements = struct.pack("!BH", 3 << 4 | 1, more["wide"] & 0xFFFF) if "wide" in more else b""
+    elements += bytes((4 << 4, ord(more["mid"]))) if "mid" in more else b""
+    elements += bytes(-len(elements) % 4)
     head = struct.pack(
         "!BBHII",
-        0x80 | ("wide" in more) << 4 | ("padding" in more) << 5,
+        0x80 | (elements != b"") << 4 | ("padding" in more) << 5,
         bool(more.get("marker")) << 7 | payload_type,
         number & 0xFFFF,
         timestamp,
         ssrc,
     )
-    if "wide" in more:
-        head += struct.pack("!HHBHB", 0xBEDE, 1, 3 << 4 | 1, more["wide"] & 0xFFFF, 0)
+    if elements:
+        head += struct.pack("!HH", 0xBEDE, len(elements) // 4) + elements
     padding = more.get("padding", 0)
     return head + payload + (bytes(padding - 1) + bytes((padding,)) if padding else b"")
 

@@ -251,7 +251,7 @@ async def test_a_publisher_that_changes_its_ssrc_goes_on_without_a_jump(call: Ca
     subscriber = await call.subscriber()
     publisher.send_secured(rtp(VIDEO, H264, 500, 1000, KEYFRAME))
     await call.until(lambda: len(video(subscriber)) == 1)
-    publisher.send_secured(rtp(VIDEO + 50, H264, 60_000, 7_000_000, KEYFRAME))
+    publisher.send_secured(rtp(VIDEO + 50, H264, 60_000, 7_000_000, KEYFRAME, mid="0"))
     publisher.send_secured(rtp(VIDEO + 50, H264, 60_001, 7_003_000, DELTA))
     await call.until(lambda: len(video(subscriber)) == 3)
     headers = [header for header, _ in video(subscriber)]
