@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sqlalchemy import exists, select
 from tele.domain.people import Language, OrganisationKind, Role
 from tele.services.accounts import NewAccount, NewRole, create_account, create_organisation
 from tele.services.context import Services
+from tele.services.demo_roster import ensure_demo_roster
 from tele.store.tables import Organisation, Practitioner
 
 
@@ -99,7 +101,23 @@ async def create_demo(services: Services, demo: DemoConsortium, password: str) -
                     language=account.language, phone=account.phone, password=password, roles=roles, is_demo=True,
                 ),
             )  # fmt: skip
+    await _plan(services, demo, places)
     return [
         Created(account.username, account.name, tuple(dict.fromkeys(each.role for each in account.roles)))
         for account in demo.accounts
     ]
+
+
+async def _plan(services: Services, demo: DemoConsortium, places: Mapping[str, str]) -> None:
+    """A roster for the demo's hospitals, with nobody on call now."""
+    async with services.database.transaction() as tx:
+        ids = {row.username: row.id for row in await tx.scalars(select(Practitioner))}
+        for key, place in places.items():
+            specialists: dict[str, list[str]] = {}
+            for account in demo.accounts:
+                for role in account.roles:
+                    for code in role.specialties if (role.role, role.organisation) == ("specialist", key) else ():
+                        specialists.setdefault(code, []).append(ids[account.username])
+            await ensure_demo_roster(
+                tx, organisation=place, specialists=specialists, now=services.clock(), new_id=services.new_id
+            )

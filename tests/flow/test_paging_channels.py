@@ -1,4 +1,4 @@
-"""Reaching people who have no page open: a real mail server, a real webhook receiver, and addresses that are refused."""
+"""Reaching people who have no page open: a real mail server, a real webhook receiver, addresses that are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Mailbox:
     answer: str = "250 OK"
     got: list[Any] = field(default_factory=list)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.got.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer
 
