@@ -91,7 +91,8 @@ class InboundStreams:
         else:
             mid = extensions().get(self._mid_extension, b"").decode("ascii", "replace")
             if mid not in self._media:
-                users = [m for m, _ in self._media.values() if payload_type in _types(m)]
+                # The last resort, for senders that announce no SSRC: a section of its own payload types.
+                users = [m for m, _ in self._media.values() if payload_type in _types(m) and not m.ssrcs]
                 if len(users) != 1:
                     return None
                 mid = users[0].mid
