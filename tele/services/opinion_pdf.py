@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,13 +53,25 @@ async def opinion_pdf(services: Services, actor: Actor, consultation_id: str) ->
     label = specialty.name.in_language(actor.language) if specialty else case.specialty
     texts = json.loads(_TEXTS.read_text("utf-8"))[actor.language]
     sheet = compose(case, case.opinion, label, actor.language, texts)
-    fonts = find_fonts()
-    async with services.heavy:
-        content = await asyncio.to_thread(draw, sheet, fonts)
+    content = await _printed(services, consultation_id, sheet)
     await audit.record_read(
         services.database, actor=actor, subject_type="consultation", subject_id=consultation_id, action="opinion.print",
         at=services.clock(), new_id=services.new_id,
     )  # fmt: skip
+    return content
+
+
+async def _printed(services: Services, consultation_id: str, sheet: Sheet) -> bytes:
+    """The sheet as PDF; the same sheet is drawn once, since reading the fonts takes most of a second."""
+    digest = hashlib.sha256(repr(sheet).encode()).hexdigest()[:32]
+    key = f"opinions/{consultation_id[:2]}/{consultation_id}/{digest}.pdf"
+    try:
+        return await services.objects.get(key)
+    except FileNotFoundError:
+        fonts = find_fonts()
+    async with services.heavy:
+        content = await asyncio.to_thread(draw, sheet, fonts)
+    await services.objects.put(key, content)
     return content
 
 
@@ -106,7 +119,7 @@ def compose(
 
 
 def draw(sheet: Sheet, fonts: Fonts) -> bytes:
-    """The sheet as PDF bytes. Blocks for about a second: run it in a thread."""
+    """The sheet as PDF bytes. Blocks: run it in a thread."""
     pdf = _Page(sheet, fonts)
     pdf.add_page()
     pdf.set_font("noto", "B", 18)
