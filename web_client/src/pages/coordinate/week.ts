@@ -61,6 +61,11 @@ export function period(date: string, from: string, to: string): { starts_at: str
   return { starts_at: start.toISOString(), ends_at: end.toISOString() };
 }
 
+/** Whether these are midnight and the midnight after. */
+export function isWholeDay(from: Date, to: Date): boolean {
+  return from.getHours() + from.getMinutes() === 0 && plusDays(from, 1).getTime() === to.getTime();
+}
+
 /** A local day as `<input type="date">` writes it. */
 export function isoDay(at: Date): string {
   const two = (n: number): string => String(n).padStart(2, "0");
