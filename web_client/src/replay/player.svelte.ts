@@ -55,6 +55,7 @@ export class Player {
   readonly #stop = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
   #remembered = 0;
+  #opening = false;
   readonly #autoplay: boolean | "fresh";
 
   constructor(id: string, autoplay: boolean | "fresh") {
@@ -62,8 +63,19 @@ export class Player {
     this.#autoplay = autoplay;
   }
 
-  /** Fetch the recording, waiting while it is being sealed. */
+  /** Fetch the recording, waiting while it is being sealed. Once is enough; after a failure it tries again. */
   async open(): Promise<void> {
+    if (this.#opening) return;
+    this.#opening = true;
+    try {
+      await this.#open();
+    } finally {
+      this.#opening = false;
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (this.views.length > 0) return;
     void loadHls().catch(() => undefined); // fetched beside the recording; feed() reports a failure
     for (const pause of pauses()) {
       if (this.#stop.signal.aborted) return;
@@ -81,33 +93,9 @@ export class Player {
     }
   }
 
-  /** A view's video element is on the page. Returns what undoes it. */
-  attach(view: View, video: HTMLVideoElement): () => void {
-    const screen: Screen = { view, video, source: null, failed: false, ours: 0 };
-    this.#screens.set(view.key, screen);
-    this.#sound(screen);
-    const fail = (error: Error): void => {
-      console.warn(`${view.key} cannot be played:`, error);
-      screen.failed = true;
-      this.failed = new Set([...this.failed, view.key]);
-    };
-    void feed(video, view.playlist, this.#clock.time(performance.now()), fail)
-      .then((source) => {
-        if (this.#screens.get(view.key) === screen) screen.source = source;
-        else source.close();
-      })
-      .catch(fail);
-    // Whoever plays, pauses or seeks one element from outside (a headset's button, say) means the whole recording.
-    const listen = (event: string, act: () => void): void => {
-      video.addEventListener(event, () => performance.now() > screen.ours && act());
-    };
-    listen("play", () => !this.playing && this.play());
-    listen("pause", () => this.playing && !video.ended && !this.waiting && this.pause());
-    listen("seeking", () => this.seek(video.currentTime));
-    return () => {
-      this.#screens.delete(view.key);
-      screen.source?.close();
-    };
+  /** The element that shows a view. The player owns it, so that it can load before there is a page to show it on. */
+  videoOf(view: View): HTMLVideoElement | undefined {
+    return this.#screens.get(view.key)?.video;
   }
 
   toggle(): void {
@@ -172,6 +160,37 @@ export class Player {
     this.#screens.clear();
   }
 
+  #add(view: View): void {
+    const video = document.createElement("video");
+    video.playsInline = true;
+    video.preload = "auto";
+    video.dataset.view = view.key;
+    // Until it is laid out, hls.js takes these for the size to load pictures for.
+    video.width = 1280;
+    video.height = 720;
+    const screen: Screen = { view, video, source: null, failed: false, ours: 0 };
+    this.#screens.set(view.key, screen);
+    this.#sound(screen);
+    const fail = (error: Error): void => {
+      console.warn(`${view.key} cannot be played:`, error);
+      screen.failed = true;
+      this.failed = new Set([...this.failed, view.key]);
+    };
+    void feed(video, view.playlist, this.#clock.time(performance.now()), fail)
+      .then((source) => {
+        if (this.#screens.get(view.key) === screen) screen.source = source;
+        else source.close();
+      })
+      .catch(fail);
+    // Whoever plays, pauses or seeks one element from outside (a headset's button, say) means the whole recording.
+    const listen = (event: string, act: () => void): void => {
+      video.addEventListener(event, () => performance.now() > screen.ours && act());
+    };
+    listen("play", () => !this.playing && this.play());
+    listen("pause", () => this.playing && !video.ended && !this.waiting && this.pause());
+    listen("seeking", () => this.seek(video.currentTime));
+  }
+
   #begin(recording: Recording): void {
     this.error = null;
     this.recording = recording;
@@ -179,7 +198,9 @@ export class Player {
     const place = resumeAt(placeIn(this.id), recording.duration);
     this.#clock.seek(place, performance.now());
     this.time = this.resumedAt = place;
-    this.views = viewsOf(recording);
+    const views = viewsOf(recording);
+    for (const view of views) this.#add(view);
+    this.views = views;
     const over = Date.parse(recording.started) + recording.duration * 1000;
     if (this.#autoplay === true || (this.#autoplay === "fresh" && Math.abs(Date.now() - over) < FRESH)) this.#clock.play(performance.now());
     this.#timer = setInterval(() => this.#tick(), TICK);
@@ -193,6 +214,7 @@ export class Player {
       duration: video.readyState > 0 && Number.isFinite(video.duration) ? video.duration : this.duration,
       ready: video.readyState >= 3,
       seeking: video.seeking,
+      rate: video.playbackRate,
     }))); // prettier-ignore
     for (const [index, screen] of screens.entries()) {
       const command = commands[index];

@@ -52,5 +52,5 @@ export function notYet(error: unknown): boolean {
 
 /** Pauses between questions in ms: quick while sealing takes its usual fraction of a second, then patient. */
 export function* pauses(): Generator<number> {
-  for (let count = 0; ; count += 1) yield count < 20 ? 120 : count < 40 ? 500 : 3_000;
+  for (let count = 0; ; count += 1) yield count < 20 ? 80 : count < 40 ? 500 : 3_000;
 }

@@ -39,6 +39,7 @@ export async function feed(video: HTMLVideoElement, playlist: string, start: num
     backBufferLength: 60,
     capLevelToPlayerSize: true,
     abrEwmaDefaultEstimate: 5_000_000,
+    testBandwidth: false, // the first picture is a sharp one
     startFragPrefetch: true,
   });
   let tries = 0;

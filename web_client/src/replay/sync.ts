@@ -1,4 +1,7 @@
-/** Several video elements on one clock: gentle changes of pace for small drift, a jump for large, a stop while one waits. */
+/**
+ * Several video elements on one clock. The first that runs leads: the clock follows it, so that its sound is never
+ * stretched. The others get a slightly other pace for small drift, a jump for large; all stop while one waits for data.
+ */
 
 /** What the clock needs to know of a video element. Times in seconds. */
 export interface Follower {
@@ -7,6 +10,8 @@ export interface Follower {
   /** It can show the present moment and the next (HTMLMediaElement readyState ≥ 3). */
   ready: boolean;
   seeking: boolean;
+  /** Its playbackRate now. */
+  rate: number;
 }
 /** What to do with it. */
 export interface Command {
@@ -15,12 +20,14 @@ export interface Command {
   play: boolean;
 }
 
-/** Nobody hears or sees less than this. */
-const TOLERATED = 0.025;
+/** A correction begins at the first of these and ends at the second: nobody hears or sees less (ITU-R BT.1359: 45 ms). */
+const NOTICED = 0.04;
+const SETTLED = 0.012;
 /** Beyond this, running faster would take too long: jump. */
 const JUMP = 0.3;
-/** Most that the pace is changed; more can be heard. */
-const NUDGE = 0.05;
+/** How much the pace is changed; more could be heard. Large drift is worth more than small. */
+const NUDGE_SMALL = 0.02;
+const NUDGE_LARGE = 0.05;
 /** A follower this close to its own end is done and holds up nobody. */
 const AT_END = 0.15;
 
@@ -75,7 +82,7 @@ export class SyncClock {
 
   /** Look at all followers, hold or release the clock, and say what each of them is to do. */
   tick(now: number, followers: readonly Follower[]): Command[] {
-    const time = this.time(now);
+    let time = this.time(now);
     const lacking = followers.some((each) => time < each.duration - AT_END && (!each.ready || each.seeking));
     if (lacking !== this.#held) {
       this.#settle(now);
@@ -83,6 +90,11 @@ export class SyncClock {
     }
     if (this.#wanted && this.duration > 0 && time >= this.duration - 0.01) this.pause(now);
     const run = this.#wanted && !this.#held;
+    const leader = followers.find((each) => each.ready && !each.seeking && time < each.duration - AT_END);
+    if (run && leader && Math.abs(leader.time - time) <= JUMP) {
+      this.seek(leader.time, now);
+      time = leader.time;
+    }
     return followers.map((each) => this.#follow(each, time, run));
   }
 
@@ -98,8 +110,10 @@ export class SyncClock {
     if (over) return { seek: null, rate: this.#speed, play: false };
     // A seek under way is left alone: a second one would start it from the beginning.
     if (Math.abs(drift) > JUMP) return { seek: follower.seeking ? null : goal, rate: this.#speed, play: run };
-    const nudge = Math.abs(drift) <= TOLERATED ? 0 : Math.max(-NUDGE, Math.min(NUDGE, -drift));
-    return { seek: null, rate: this.#speed * (1 + nudge), play: run };
+    const correcting = Math.abs(follower.rate - this.#speed) > 0.001;
+    if (!run || Math.abs(drift) <= (correcting ? SETTLED : NOTICED)) return { seek: null, rate: this.#speed, play: run };
+    const nudge = Math.abs(drift) > 2 * NOTICED ? NUDGE_LARGE : NUDGE_SMALL;
+    return { seek: null, rate: this.#speed * (1 - Math.sign(drift) * nudge), play: run };
   }
 
   #settle(now: number): void {
