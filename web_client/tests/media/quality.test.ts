@@ -1,0 +1,51 @@
+/** The line in words: what makes it weak, what makes it lost, and that the words do not flicker. */
+import { describe, expect, it } from "vitest";
+import { EMPTY_SAMPLE, LineMeter, sampleOf, type LineSample } from "../../src/lib/media/quality";
+
+/** Samples two seconds apart; each step changes the one before. */
+function judged(steps: Partial<LineSample>[], connected = true): string[] {
+  const meter = new LineMeter();
+  let sample: LineSample = { ...EMPTY_SAMPLE, at: 1_000, received: 1_000, checksAnswered: 5 };
+  meter.judge(sample, connected);
+  return steps.map((step) => {
+    sample = { ...sample, at: sample.at + 2_000, received: sample.received + 200, ...step };
+    return meter.judge(sample, connected);
+  });
+}
+
+describe("LineMeter", () => {
+  it("is good while packets arrive", () => {
+    expect(judged([{}, {}, {}])).toEqual(["good", "good", "good"]);
+  });
+  it("is weak at once on loss, and good again only after a while", () => {
+    expect(judged([{ missing: 30 }, {}, {}, {}])).toEqual(["weak", "weak", "weak", "good"]);
+  });
+  it.each([{ lossUp: 0.08 }, { roundTrip: 0.8 }, { frozen: 1 }])("is weak on %o", (step) => {
+    expect(judged([step])).toEqual(["weak"]);
+  });
+  it("is lost when neither packets nor answers to checks come for long, not in a mere silence", () => {
+    const still = { received: 1_000 };
+    expect(judged([still, still, still, still])).toEqual(["good", "good", "good", "lost"]);
+    expect(judged([still, { ...still, checksAnswered: 6 }, still, still])).toEqual(["good", "good", "good", "good"]);
+  });
+  it("is lost when the browser says so", () => {
+    expect(judged([{}], false)).toEqual(["lost"]);
+  });
+});
+
+describe("sampleOf", () => {
+  it("sums streams and survives fields that a browser does not have", () => {
+    const sample = sampleOf(
+      [
+        { type: "inbound-rtp", packetsReceived: 10, packetsLost: -2, totalFreezesDuration: 0.5 },
+        { type: "inbound-rtp", packetsReceived: 5, packetsLost: 3 },
+        { type: "remote-inbound-rtp", fractionLost: 0.1, roundTripTime: Number.NaN },
+        { type: "candidate-pair", nominated: true, responsesReceived: 4, currentRoundTripTime: 0.2 },
+        { type: "candidate-pair", nominated: false, responsesReceived: 40 },
+        { type: "codec" },
+      ],
+      7,
+    );
+    expect(sample).toMatchObject({ at: 7, received: 15, missing: 3, frozen: 0.5, lossUp: 0.1, roundTrip: 0.2, checksAnswered: 4 });
+  });
+});
