@@ -61,9 +61,9 @@ class Policy(BaseModel):
         return self
 
     def ring_seconds(self, step: int) -> int:
-        """How long one ring lasts at `step`; at a coordinator's step as long as at the last ring step before it."""
-        rings = [one for one in self.steps[: step + 1] if one.who != "coordinator"]
-        return (rings or [one for one in self.steps if one.who != "coordinator"])[-1].seconds
+        """How long one ring lasts at `step`; at a coordinator's step as long as at the nearest ring step before it."""
+        rings = [at for at, one in enumerate(self.steps) if one.who != "coordinator"]
+        return self.steps[max((at for at in rings if at <= step), default=rings[0])].seconds
 
 
 class Rule(BaseModel):

@@ -47,6 +47,7 @@ class PagingEngine:
         self._rested = asyncio.Condition()
         self._resting_until: datetime | None = None
         self._read: dict[str, tuple[int, State]] = {}
+        self._said: set[str] = set()
         self.deliveries = Deliveries(timer)
         self.failures = 0
         """Looks, or single requests in a look, that raised; each is logged."""
@@ -104,7 +105,7 @@ class PagingEngine:
             self._woken.clear()
             try:
                 until = await self._look(services)
-                await self._ring_anew(services, everything=first)
+                await self._say_again(services, everything=first)
                 first = False
             except Exception:
                 log.exception("paging.look_failed")
@@ -122,6 +123,9 @@ class PagingEngine:
         now = services.clock()
         async with services.database.reading() as tx:
             rows = await open_requests(tx)
+            if not rows:
+                self._read, self._said = {}, set()
+                return now + SWEEP
             world = await World.read(tx, now)
         rows.sort(key=lambda row: queue_order(row.urgency, row.created_at, row.id))
         self._read = {row.id: self._read[row.id] for row in rows if row.id in self._read}
@@ -148,7 +152,7 @@ class PagingEngine:
                 due.append(now + RETRY)
                 continue
             due += [state.wake_at] if state.wake_at else []
-        change = world.roster.next_change(now) if rows else None
+        change = world.roster.next_change(now)
         return max(min([*due, *([change] if change else [])]), now + PAUSE)
 
     def _state(self, services: Services, row: ServiceRequest) -> State:
@@ -158,11 +162,17 @@ class PagingEngine:
             known = self._read[row.id] = (row.paging_version, state_of(services, row))
         return known[1]
 
-    async def _ring_anew(self, services: Services, *, everything: bool) -> None:
-        """Say again what rings, in case whoever committed it did not live to say it. Pages know a ring by its id."""
+    async def _say_again(self, services: Services, *, everything: bool) -> None:
+        """Say once more what has been ringing for a while (after a start: all that rings), in case whoever committed it
+        did not live to say it. Pages know a ring by its id.
+        """
+        if not self._read:
+            return
         async with services.database.reading() as tx:
             rings = await rings_of(tx)
         oldest = services.clock() - SWEEP
         for practitioner, ring in rings:
-            if everything or ring.sent_at <= oldest:
+            if ring.page not in self._said and (everything or ring.sent_at <= oldest):
                 await services.notifier.practitioner(practitioner, "ring", ring.model_dump(mode="json"))
+                self._said.add(ring.page)
+        self._said &= {ring.page for _, ring in rings}
