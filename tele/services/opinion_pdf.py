@@ -184,4 +184,7 @@ class _Page(FPDF):
 
 
 def _moment(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+    """In the server's own time zone, which is the hospital's, and saying which."""
+    local = at.astimezone()
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M} (UTC{'' if offset == '+0000' else offset})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tele.domain.access import Action
 from tele.domain.consent import ConsentKind, GivenBy
@@ -14,7 +14,13 @@ from tele.domain.documents import FileKind
 from tele.domain.opinion import NextStep, OpinionState
 
 
-class PersonRef(BaseModel):
+class View(BaseModel):
+    """What is shown. Its errors, which end in a log, hold nothing of what was to be shown."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class PersonRef(View):
     """Someone, by name."""
 
     id: str
@@ -34,7 +40,7 @@ class SpecialistView(PersonRef):
     organisation: str | None
 
 
-class PatientView(BaseModel):
+class PatientView(View):
     """The patient's summary; `record_number` is the participants' alone."""
 
     record_number: str | None
@@ -45,7 +51,7 @@ class PatientView(BaseModel):
     findings: str | None
 
 
-class ConsentView(BaseModel):
+class ConsentView(View):
     """One consent of the patient."""
 
     id: str
@@ -59,7 +65,7 @@ class ConsentView(BaseModel):
     withdrawn_at: datetime | None
 
 
-class FileView(BaseModel):
+class FileView(View):
     """A file of a case; its content is at /api/files/{id}."""
 
     id: str
@@ -72,7 +78,7 @@ class FileView(BaseModel):
     uploaded_at: datetime
 
 
-class MessageView(BaseModel):
+class MessageView(View):
     """Something written in a case."""
 
     id: str
@@ -84,7 +90,7 @@ class MessageView(BaseModel):
     client_id: str | None
 
 
-class AddendumView(BaseModel):
+class AddendumView(View):
     """What was added to a signed opinion."""
 
     text: str
@@ -92,7 +98,7 @@ class AddendumView(BaseModel):
     at: datetime
 
 
-class OpinionView(BaseModel):
+class OpinionView(View):
     """The specialist's opinion; a draft is shown to its author alone."""
 
     assessment: str
@@ -104,7 +110,7 @@ class OpinionView(BaseModel):
     addenda: list[AddendumView]
 
 
-class EncounterView(BaseModel):
+class EncounterView(View):
     """The call; `room` is what room.join wants."""
 
     id: str
@@ -114,7 +120,7 @@ class EncounterView(BaseModel):
     ended_at: datetime | None
 
 
-class RecordingRef(BaseModel):
+class RecordingRef(View):
     """The call's recording. `duration` in seconds, once it is sealed."""
 
     id: str
@@ -123,7 +129,7 @@ class RecordingRef(BaseModel):
     consented: bool
 
 
-class ConsultationSummary(BaseModel):
+class ConsultationSummary(View):
     """A case in a list."""
 
     id: str
@@ -155,7 +161,7 @@ class ConsultationView(ConsultationSummary):
     messages: list[MessageView]
 
 
-class ConsultationPage(BaseModel):
+class ConsultationPage(View):
     """Cases, the one that changed last first; `next` is the cursor of the rest."""
 
     items: list[ConsultationSummary]

@@ -39,11 +39,15 @@ class Database:
         if target.get_backend_name() == "sqlite":
             if target.database:
                 Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_async_engine(url)
+            engine = create_async_engine(
+                url, hide_parameters=True
+            )  # an error that is logged holds nothing of a patient
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         else:
-            engine = create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True)
+            engine = create_async_engine(
+                url, hide_parameters=True, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True
+            )
         database = cls(engine)
         try:
             await to_head(engine)

@@ -36,7 +36,7 @@ Rule = Action | Literal[Open.TO_ALL]
 class Model(BaseModel):
     """A JSON body or query: unknown fields are refused, texts lose the blanks around them."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class NoReply(BaseModel):
