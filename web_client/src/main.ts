@@ -8,3 +8,6 @@ const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app");
 await setLanguage(preferred());
 mount(App, { target });
+
+// The client works without it too: a browser that forbids it (a private window, say) loses the offline page alone.
+if (import.meta.env.PROD && "serviceWorker" in navigator) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);

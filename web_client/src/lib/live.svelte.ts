@@ -1,11 +1,13 @@
 /** What the real-time events mean for whoever is signed in: rings, my open cases, the call that starts, the line. */
 import { api } from "./api";
+import { t } from "./i18n.svelte";
 import { here, navigate } from "./router.svelte";
 import { session, sessionEnded } from "./session.svelte";
 import { connection, type ConnectionState } from "./socket";
+import { say } from "./toasts.svelte";
 import type { CaseSummary, Me, OnCall, Page, Ring } from "./types";
 
-type Change = { id: string; version: number; stage: string };
+type Change = { id: string; version: number; stage: string; what: string };
 
 let line = $state<ConnectionState>("offline");
 let skew = $state(0);
@@ -94,7 +96,7 @@ async function catchUp(me: Me): Promise<void> {
   if (me.roles.includes("specialist")) asks.push(refreshOnCall());
   if (takesPart(me)) asks.push(refreshMine());
   for (const handler of queue) handler();
-  for (const handler of cases) handler({ id: "*", version: Number.MAX_SAFE_INTEGER, stage: "" });
+  for (const handler of cases) handler({ id: "*", version: Number.MAX_SAFE_INTEGER, stage: "", what: "" });
   await Promise.allSettled(asks);
 }
 
@@ -143,6 +145,10 @@ export async function refreshMine(): Promise<void> {
 
 async function changed(me: Me, change: Change): Promise<void> {
   for (const handler of cases) handler(change);
+  const asked = mine.find((each) => each.id === change.id && each.requester.id === me.id);
+  if (change.what === "answered" && asked && here.path !== `/cases/${change.id}`) {
+    say(t("answered", { name: asked.specialist?.name ?? "" }), "good", { label: t("open"), run: () => navigate(`/cases/${change.id}`) });
+  }
   if (takesPart(me)) await refreshMine().catch(() => undefined); // the next reconnection asks again
 }
 

@@ -1,4 +1,5 @@
 /** Something fetched for a page: its value, whether it failed, and a way to fetch it again without a flicker. */
+import { ApiError } from "./api";
 
 export class Resource<T> {
   /** Null until it first arrived; kept while it is fetched again. */
@@ -18,7 +19,10 @@ export class Resource<T> {
       this.value = value;
       this.error = null;
     } catch (error) {
-      if (mine === this.#turn && this.value === null) this.error = error;
+      if (mine !== this.#turn) return;
+      // A line that broke leaves what is shown; what one may not see any more goes.
+      if (error instanceof ApiError && [403, 404].includes(error.status)) this.value = null;
+      if (this.value === null) this.error = error;
     }
   }
 }

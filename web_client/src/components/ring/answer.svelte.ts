@@ -2,7 +2,7 @@
 import { api, ApiError } from "../../lib/api";
 import { t } from "../../lib/i18n.svelte";
 import { endRing, goToRoom } from "../../lib/live.svelte";
-import { navigate } from "../../lib/router.svelte";
+import { here, navigate } from "../../lib/router.svelte";
 import { complain, say } from "../../lib/toasts.svelte";
 import type { Case, Ring } from "../../lib/types";
 
@@ -21,7 +21,10 @@ export class Answering {
       endRing(ring.page, "accepted", null);
       if (answer === "accept" && view.encounter) await goToRoom(view.encounter.room);
       else if (answer === "accept" || answer === "answer-in-writing") navigate(`/cases/${ring.consultation}`);
-      else say(t(`ring:done.${answer}`), "good");
+      else {
+        say(t(`ring:done.${answer}`), "good");
+        if (here.path === `/cases/${ring.consultation}`) navigate("/");
+      }
     } catch (error) {
       const gone = error instanceof ApiError && (error.status === 409 || error.status === 404);
       if (gone) endRing(ring.page, "accepted", null);

@@ -28,8 +28,14 @@ export function notify(title: string, text: string, tag: string): () => void {
     };
     return () => shown.close();
   } catch {
-    return nothing; // Chrome on Android lets only service workers notify; sound and vibration remain
+    return notifyFromWorker(title, text, tag); // Chrome on Android lets only service workers notify
   }
+}
+
+function notifyFromWorker(title: string, text: string, tag: string): () => void {
+  const worker = navigator.serviceWorker?.getRegistration();
+  void worker?.then((each) => each?.showNotification(title, { body: text, tag, icon: "/favicon.svg", requireInteraction: true }));
+  return () => void worker?.then(async (each) => (await each?.getNotifications({ tag }))?.forEach((shown) => shown.close()));
 }
 
 export function vibrate(): () => void {

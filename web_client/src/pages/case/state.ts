@@ -25,6 +25,7 @@ function waiting(view: Case, specialty: string): string {
   const args = progress?.line?.args ?? {};
   const name = progress?.ringing?.name ?? String(args.name ?? "");
   const others = Number(args.others ?? 0);
+  if (view.may.includes("accept")) return t("case:state.you");
   if (view.stage === "needs-more") return name ? t("case:state.needs-more", { name }) : t("stage.needs-more");
   if (progress?.ringing) return others > 0 ? t("case:state.ringing-many", { name, count: others }) : t("case:state.ringing", { name });
   switch (code) {
