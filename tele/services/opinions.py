@@ -42,7 +42,7 @@ async def save_draft(services: Services, actor: Actor, consultation_id: str, wri
 
 
 async def sign(services: Services, actor: Actor, consultation_id: str, written: Written) -> None:
-    """Sign: the opinion is fixed, the case answered, the encounter completed, and the GP told.
+    """Sign: the opinion is fixed, the case answered, the encounter completed, and the GP told. Twice is once.
 
     Raises Invalid("opinion-incomplete"), Conflict("opinion-signed") or Conflict("not-now") during the call.
     """
@@ -50,6 +50,8 @@ async def sign(services: Services, actor: Actor, consultation_id: str, written: 
     now = services.clock()
     async with services.database.transaction() as tx:
         case = await find(tx, actor, consultation_id, Action.SIGN, lock=True)
+        if await _is_signed(tx, actor, consultation_id, written):
+            return  # the first answer was lost on its way
         opinion = await _write(tx, services, actor, case, written, Action.SIGN)
         opinion.state, opinion.signed_at = "signed", now
         await tx.execute(
@@ -85,6 +87,14 @@ async def add_addendum(services: Services, actor: Actor, consultation_id: str, t
             at=now, id=services.new_id(), details={"addendum": addendum.id},
         )  # fmt: skip
     await changed(services, case.row, "addendum")
+
+
+async def _is_signed(tx: AsyncSession, actor: Actor, consultation_id: str, written: Written) -> bool:
+    """Whether this person has signed these very words already."""
+    opinion = await tx.scalar(select(Opinion).where(Opinion.request == consultation_id))
+    if opinion is None or opinion.state != "signed" or opinion.author != actor.id:
+        return False
+    return Written(opinion.assessment, opinion.advice, opinion.next_step) == written  # type: ignore[arg-type]
 
 
 async def _write(
