@@ -71,6 +71,7 @@ class Action(StrEnum):
     STOP_RECORDING = "stop-recording"
     RESUME_RECORDING = "resume-recording"
     WITHDRAW_RECORDING = "withdraw-recording"
+    GIVE_CONSENT = "give-consent"
     WITHDRAW_CONSENT = "withdraw-consent"
     WRITE_OPINION = "write-opinion"
     SIGN = "sign"
@@ -139,6 +140,7 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.STOP_RECORDING: (_BY_GP,),
     Action.RESUME_RECORDING: (_BY_GP,),
     Action.WITHDRAW_RECORDING: (_BY_GP,),
+    Action.GIVE_CONSENT: (_BY_GP,),
     Action.WITHDRAW_CONSENT: (_BY_GP,),
     Action.WRITE_OPINION: (_BY_SPECIALIST,),
     Action.SIGN: (_BY_SPECIALIST,),

@@ -51,6 +51,8 @@ CASE_ACTIONS: tuple[Action, ...] = (
     Action.SNOOZE,
     Action.ASK_MORE,
     Action.ANSWER_IN_WRITING,
+    Action.GIVE_CONSENT,
+    Action.WITHDRAW_CONSENT,
     Action.JOIN,
     Action.HANG_UP,
     Action.STOP_RECORDING,
@@ -83,6 +85,10 @@ def possible(action: Action, now: Situation) -> bool:
             return stage == "ringing"
         case Action.ANSWER_IN_WRITING:
             return stage in WAITING and now.urgency == "routine"
+        case Action.GIVE_CONSENT:
+            return stage in WAITING and not now.recording_consented
+        case Action.WITHDRAW_CONSENT:
+            return stage in WAITING and now.recording_consented  # later it is the recording that is withdrawn
         case Action.JOIN | Action.HANG_UP:
             return in_call
         case Action.STOP_RECORDING:

@@ -23,11 +23,11 @@ from tele.domain.paging_state import (
 from tele.domain.refusals import Conflict, FieldError, Forbidden, Invalid, Unknown
 from tele.domain.text import clean_text
 from tele.services import encounters
+from tele.services.case_content import attach
 from tele.services.cases import find
 from tele.services.context import Services
 from tele.services.paging_turn import Also, advance, refusal
 from tele.services.paging_world import in_call, specialties_of_specialists
-from tele.services.request_consultation import attach
 from tele.store import audit
 from tele.store.tables import Message, Opinion, Page, ServiceRequest
 

@@ -18,10 +18,10 @@ from tele.domain.refusals import Conflict, Forbidden, TooLarge, Unknown, WrongTy
 from tele.domain.text import clean_file_name
 from tele.services import inspect_file
 from tele.services.announce import changed
+from tele.services.case_content import attach
 from tele.services.case_rows import load, load_people
 from tele.services.cases import find, relation_to, touch
 from tele.services.context import Services
-from tele.services.request_consultation import attach
 from tele.services.view_consultation import file_view, situation
 from tele.services.views import FileView
 from tele.store import audit

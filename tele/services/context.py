@@ -23,6 +23,8 @@ class Limits:
     upload_bytes: int = 50 * 1024 * 1024
     image_pixels: int = 60_000_000
     files_per_case: int = 60
+    messages_per_case: int = 5000
+    open_cases_per_requester: int = 100
     session_idle: timedelta = timedelta(hours=12)
     session_absolute: timedelta = timedelta(days=7)
     draft_files_kept: timedelta = timedelta(hours=24)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tele.domain.access import Action, Actor, allows
 from tele.domain.consultation import possible
@@ -49,6 +49,9 @@ async def post(
             raise Forbidden
         if not call and not possible(Action.FOLLOW_UP, situation(rows)):
             raise Conflict("not-now")
+        written = select(func.count()).select_from(Message).where(Message.request == case.row.id)
+        if (await tx.scalar(written) or 0) >= services.limits.messages_per_case:
+            raise Conflict("too-many-messages")
         message = Message(
             id=services.new_id(), request=case.row.id, author=actor.id, kind="chat" if call else "follow-up",
             text=text, at=now, encounter=call.id if call else None,

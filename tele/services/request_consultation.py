@@ -7,18 +7,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Actor
 from tele.domain.consent import GivenConsent, check
-from tele.domain.consultation import Urgency
+from tele.domain.consultation import CLOSED, Urgency
 from tele.domain.refusals import Conflict, FieldError, Forbidden, Invalid
-from tele.services import consents
+from tele.services.case_content import attach, consent_row
 from tele.services.context import Services
 from tele.store import audit
-from tele.store.tables import DocumentReference, ServiceRequest
+from tele.store.tables import ServiceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,11 @@ async def _store(services: Services, actor: Actor, asked: Asked, key: str) -> tu
                 raise Conflict("idempotency-key-reused")
             return earlier.id, False
         _check(services, asked)
+        waiting = select(func.count()).select_from(ServiceRequest).where(
+            ServiceRequest.requester == actor.id, ServiceRequest.stage.not_in(CLOSED)
+        )  # fmt: skip
+        if (await tx.scalar(waiting) or 0) >= services.limits.open_cases_per_requester:
+            raise Conflict("too-many-open")
         opening = services.paging.opening(
             organisation=organisation, specialty=asked.specialty, urgency=asked.urgency
         )  # fmt: skip
@@ -92,7 +96,7 @@ async def _store(services: Services, actor: Actor, asked: Asked, key: str) -> tu
         photos = [each.photo for each in asked.consents if each.photo]
         await attach(tx, actor, row.id, [*asked.files, *photos], services.limits.files_per_case)
         for each in asked.consents:
-            tx.add(consents.store(services, actor, row.id, each))
+            tx.add(consent_row(services, actor, row.id, each))
         audit.record(
             tx, actor=actor, action="consultation.ask", subject_type="consultation", subject_id=row.id, at=now,
             id=services.new_id(),
@@ -102,28 +106,6 @@ async def _store(services: Services, actor: Actor, asked: Asked, key: str) -> tu
             },
         )  # fmt: skip
     return row.id, True
-
-
-async def attach(tx: AsyncSession, actor: Actor, request_id: str, files: Sequence[str], most: int) -> None:
-    """Give this person's own unsent files to a case, all of them or none. Raises Invalid."""
-    wanted = list(dict.fromkeys(files))
-    if len(wanted) > most:
-        raise Invalid("too-many-files", [FieldError("files", "too-long")])
-    if not wanted:
-        return
-    taken = await tx.scalars(
-        update(DocumentReference)
-        .where(
-            DocumentReference.id.in_(wanted),
-            DocumentReference.uploader == actor.id,
-            DocumentReference.request.is_(None),
-            DocumentReference.deleted_at.is_(None),
-        )
-        .values(request=request_id)
-        .returning(DocumentReference.id)
-    )
-    if len(taken.all()) != len(wanted):
-        raise Invalid("unknown-file", [FieldError("files", "choice")])
 
 
 def _organisation(actor: Actor, wanted: str | None) -> str:

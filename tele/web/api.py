@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
@@ -20,6 +21,8 @@ from tele.services.context import Services
 
 BODY_LIMIT = 256 * 1024
 """Largest JSON body, in bytes."""
+SILENCE = 60.0
+"""Seconds for which a body may stop coming before the request is given up; a slow line goes on, a dead one does not."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -209,6 +212,19 @@ def denied(action: Action) -> Unknown | Forbidden:
     return Unknown() if action in HIDDEN else Forbidden()
 
 
+async def pieces(request: web.Request, size: int = 64 * 1024) -> AsyncIterator[bytes]:
+    """The body in pieces of at most `size` bytes. 408 when nothing comes for too long."""
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE):
+                piece = await request.content.read(size)
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        if not piece:
+            return
+        yield piece
+
+
 async def _json(request: web.Request) -> Any:
     if not request.can_read_body:
         return {}  # nothing said: the model knows whether that is enough
@@ -217,7 +233,7 @@ async def _json(request: web.Request) -> Any:
     if (request.content_length or 0) > BODY_LIMIT:
         raise TooLarge("body-too-large")
     content = bytearray()
-    async for piece in request.content.iter_any():
+    async for piece in pieces(request):
         content += piece
         if len(content) > BODY_LIMIT:
             raise TooLarge("body-too-large")

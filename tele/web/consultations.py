@@ -9,7 +9,7 @@ from pydantic import Field
 from tele.domain.access import Action
 from tele.domain.consent import ConsentKind, GivenBy, GivenConsent
 from tele.domain.consultation import Urgency
-from tele.services import attach_file, messages, viewers
+from tele.services import attach_file, consents, messages, viewers
 from tele.services.list_consultations import Scope, list_consultations
 from tele.services.request_consultation import Asked, Patient, request_consultation
 from tele.services.view_consultation import view
@@ -117,6 +117,20 @@ async def post_message(call: Call, consultation: str, *, body: NewMessage) -> Me
 async def post_case_file(call: Call, consultation: str, *, body: FileToAdd) -> ConsultationView:
     """Add an uploaded file to a case."""
     await attach_file.add_to_case(call.services, call.actor, consultation, body.file)
+    return await view(call.services, call.actor, consultation)
+
+
+@route("POST", "/api/consultations/{consultation}/consents", rule=Action.GIVE_CONSENT)
+async def post_consent(call: Call, consultation: str, *, body: ConsentBody) -> ConsultationView:
+    """Add the patient's consent to the recording, before the call."""
+    await consents.give(call.services, call.actor, consultation, GivenConsent(**dict(body)))
+    return await view(call.services, call.actor, consultation)
+
+
+@route("DELETE", "/api/consultations/{consultation}/consents/{consent}", rule=Action.WITHDRAW_CONSENT)
+async def delete_consent(call: Call, consultation: str, consent: str) -> ConsultationView:
+    """Take the consent to the recording back, before the call."""
+    await consents.withdraw(call.services, call.actor, consultation, consent)
     return await view(call.services, call.actor, consultation)
 
 

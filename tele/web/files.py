@@ -14,7 +14,7 @@ from tele.domain.documents import INLINE
 from tele.domain.refusals import TooLarge
 from tele.services import attach_file
 from tele.services.views import FileView
-from tele.web.api import Call, Model, route
+from tele.web.api import Call, Model, pieces, route
 from tele.web.ranges import parse_range
 from tele.web.security import FILE_POLICY, PDF_POLICY
 
@@ -35,8 +35,7 @@ async def post_file(call: Call, *, query: Upload) -> FileView:
     limit = call.services.limits.upload_bytes
     if (call.request.content_length or 0) > limit:
         raise TooLarge("too-large", megabytes=limit // (1024 * 1024))
-    body = call.request.content.iter_chunked(64 * 1024)
-    return await attach_file.receive(call.services, call.actor, query.name, query.kind, body)
+    return await attach_file.receive(call.services, call.actor, query.name, query.kind, pieces(call.request))
 
 
 @route("GET", "/api/files/{file}", rule=Action.SEE_FILE)

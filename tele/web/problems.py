@@ -106,7 +106,9 @@ def middleware(reference: Reference) -> Middleware:
 
 
 def _plain(reference: Reference, request: web.Request, error: web.HTTPException) -> web.Response:
-    code = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}.get(error.status, "error")
+    code = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large"}.get(
+        error.status, "error"
+    )
     response = _refused(reference, request, error.status, code)
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

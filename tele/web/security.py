@@ -60,7 +60,7 @@ def protect(app: web.Application, edge: Edge) -> None:
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if edge.secure:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         headers["Server"] = "tele"  # aiohttp names its version and Python's
 
     app.on_response_prepare.append(add)

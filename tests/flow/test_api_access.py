@@ -48,6 +48,9 @@ def of_case(call: str, rung: str, body: Any = None) -> Allowed:
 
 
 OPINION = {"assessment": "a", "advice": "b", "next_step": "refer"}
+CONSENT = {
+    "kind": "recording", "form_version": "2026-1", "given_by": "patient", "given_at": "2026-03-02T08:59:00Z"
+}  # fmt: skip
 CASE = "/api/consultations/{consultation}"
 SHIFT = {"organisation": "<hospital>", "specialty": "cardiology", "practitioner": "<spec>"}
 HOURS = {"starts_at": "2026-03-05T08:00:00Z", "ends_at": "2026-03-05T16:00:00Z"}
@@ -63,6 +66,8 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("GET", CASE): Allowed(SEES),
     ("POST", f"{CASE}/messages"): of_case("gp spec", "gp", {"text": "hello"}),
     ("POST", f"{CASE}/files"): of_case("gp spec", "gp", {"file": "none-such"}),
+    ("POST", f"{CASE}/consents"): of_case("gp", "gp", CONSENT),
+    ("DELETE", f"{CASE}/consents/{{consent}}"): of_case("gp", "gp"),
     ("POST", f"{CASE}/viewers"): of_case("gp spec", "gp", {"practitioner": "none-such"}),
     ("DELETE", f"{CASE}/viewers/{{practitioner}}"): of_case("gp spec", "gp"),
     ("PUT", f"{CASE}/opinion"): of_case("spec", "", OPINION),
@@ -240,6 +245,7 @@ class Site:
             path.replace("{consultation}", self.things.get(thing, "none"))
             .replace("{practitioner}", await self.house.person("learner"))
             .replace("{file}", self.files.get(thing, "none"))
+            .replace("{consent}", "none")
             .replace("{recording}", self.recording)
             .replace("{shift}", self.shift)
             .replace("{override}", self.override)

@@ -182,3 +182,26 @@ async def test_reads_are_audited_once_in_five_minutes(house: House) -> None:
     house.clock.forward(minutes=6)
     await house.see("gp", case)
     assert (await house.audited(case)).count(("read", gp)) == 2
+
+
+async def test_the_consent_to_record_may_come_later_and_go_again_before_the_call(house: House) -> None:
+    only_talk = [each for each in house.question()["consents"] if each["kind"] == "teleconsultation"]
+    record = next(each for each in house.question()["consents"] if each["kind"] == "recording")
+    case = await house.ask(consents=only_talk)
+    gp, path = await house.client("gp"), f"/api/consultations/{case['id']}/consents"
+    assert "give-consent" in case["may"]
+    given = await (await gp.post(path, json={**record, "given_by": "guardian", "guardian_name": "Li Min"})).json()
+    assert [each["kind"] for each in given["consents"]] == ["teleconsultation", "recording"]
+    assert "withdraw-consent" in given["may"] and given["version"] == case["version"] + 1
+    twice = await gp.post(path, json=record)
+    assert (twice.status, (await twice.json())["code"]) == (409, "consent-stands")
+    talk, recording = (each["id"] for each in given["consents"])
+    needed = await gp.delete(f"{path}/{talk}")
+    assert (needed.status, (await needed.json())["code"]) == (409, "consent-needed")
+    assert (await gp.delete(f"{path}/{recording}")).status == 200
+    await house.accept(case["id"], "spec")
+    assert (await house.see("gp", case["id"]))["recording"] is None
+    late = await gp.post(path, json=record)
+    assert (late.status, (await late.json())["code"]) == (409, "not-now")
+    actions = [action for action, _ in await house.audited(case["id"])]
+    assert "consent.give" in actions and "consent.withdraw" in actions

@@ -59,7 +59,7 @@ def test_a_button_needs_both_permission_and_possibility() -> None:
     gp = Actor("a", "A", "en", (("gp", "o"),), frozenset(), "s")
     asked = Situation(stage="queued", urgency="urgent")
     assert may(gp, frozenset({"requester"}), asked) == [
-        Action.CANCEL, Action.RING_AGAIN, Action.NAME_VIEWER, Action.ADD_FILE
+        Action.CANCEL, Action.RING_AGAIN, Action.GIVE_CONSENT, Action.NAME_VIEWER, Action.ADD_FILE
     ]  # fmt: skip
     assert may(gp, frozenset(), asked) == []
 
