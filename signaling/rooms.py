@@ -65,6 +65,7 @@ class Rooms:
                 room = self._rooms[message.room] = Room(ticket.room, ticket.consultation, ticket.recording)
             seat = participant_id(room.id, actor.id)
             person = room.people.get(seat)
+            known = person is not None
             if person is None:
                 person = room.people[seat] = Person(seat)
             elif person.sid not in (None, sid):
@@ -80,6 +81,7 @@ class Rooms:
             return {
                 "participant": seat,
                 "codec": answer["codec"],
+                "known": known,
                 "consultation": room.consultation,
                 "people": room.public_people(),
                 "recording": room.mark,
@@ -353,4 +355,9 @@ class Rooms:
         log.error("recording.not_sealed_yet", recording=recording)
 
     async def _close_media(self, room_id: str) -> None:
-        await self._media.call(room_id, "close_room")
+        try:
+            await self._media.call(room_id, "close_room")
+        except Exception as error:
+            if getattr(error, "code", None) != "media-down":
+                raise
+            log.info("room.closed_with_its_worker", room=room_id)  # whoever starts next is told which rooms there are
