@@ -39,7 +39,7 @@ export class Connection {
         transports: ["websocket"],
         autoConnect: false,
         reconnectionDelay: 150,
-        reconnectionDelayMax: 2_000,
+        reconnectionDelayMax: 1_500,
         randomizationFactor: 0.3,
         timeout: 5_000,
       });

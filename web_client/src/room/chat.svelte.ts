@@ -64,7 +64,8 @@ export class Chat {
   async #deliver(line: Line): Promise<void> {
     this.#mark(line.client_id, "pending");
     try {
-      this.lines = merge(this.lines, [await this.#send(line.text, line.client_id ?? line.id)]);
+      const message = await this.#send(line.text, line.client_id ?? line.id);
+      this.lines = merge(this.lines, [message]); // read after the wait: others may have written meanwhile
     } catch {
       this.#mark(line.client_id, "failed"); // shown beside the line, with a way to try again
     }

@@ -17,6 +17,8 @@ interface Seat {
 }
 
 const REJOIN_AFTER = 1_000;
+/** Refusals that mean that nobody knows our seat. */
+const FORGOTTEN = new Set(["not-in-room", "no-such-room", "no-such-participant", "not-found"]);
 
 export class RoomSession {
   phase = $state<RoomPhase>("joining");
@@ -56,6 +58,7 @@ export class RoomSession {
   #stops: (() => void)[] = [];
   #rejoin: ReturnType<typeof setTimeout> | undefined;
   #told = "";
+  #returning = false;
 
   constructor(connection: Connection, room: string, me: { id: string; name: string }) {
     this.#connection = connection;
@@ -85,7 +88,7 @@ export class RoomSession {
       connection.on("room.ended", here(({ by, reason }) => this.#end(by, reason))),
       connection.on("media.offer", here((offer) => this.#media?.offer(offer))),
       connection.on("media.renegotiate", here(({ codec }) => void this.#media?.setCodec(codec))),
-      connection.on("media.lost", here(() => void this.#media?.rebuild())),
+      connection.on("media.lost", here(() => void this.#join(true))),
       connection.on("chat.message", here(({ message }) => this.chat.receive(message))),
       connection.on("pointer", here((pointer) => this.pointers.receive(pointer))),
       connection.on("stage", here(({ file }) => (this.stageFile = file))),
@@ -146,21 +149,22 @@ export class RoomSession {
     this.pointers.close();
   }
 
-  #join(): Promise<void> {
+  /** Take the seat, for the first time or again. `anew`: the media server knows nothing of us any more. */
+  #join(anew = false): Promise<void> {
     return this.#serial.run(async () => {
       if (this.phase !== "joining" && this.phase !== "in") return;
       clearTimeout(this.#rejoin);
       try {
         const seat = this.participant ? { participant: this.participant } : {};
         const reply = await this.#connection.request("room.join", { room: this.room, codecs: browserCodecs(), ...seat });
-        await this.#enter(reply);
+        await this.#enter(reply, anew);
       } catch (error) {
         this.#refused(error);
       }
     });
   }
 
-  async #enter(reply: Reply<"room.join">): Promise<void> {
+  async #enter(reply: Reply<"room.join">, anew: boolean): Promise<void> {
     if (this.phase === "joining") this.startedAt = Date.now();
     this.phase = "in";
     this.participant = reply.participant;
@@ -173,7 +177,7 @@ export class RoomSession {
     this.tell(this.local.switches);
     if (this.#media) {
       await this.#media.setCodec(reply.codec);
-      await this.#media.resume();
+      await (anew || !reply.known ? this.#media.rebuild() : this.#media.resume());
       return;
     }
     this.#media = new RoomMedia({
@@ -202,11 +206,23 @@ export class RoomSession {
   #signalling(): ConstructorParameters<typeof RoomMedia>[0]["signalling"] {
     const { room } = this;
     const connection = this.#connection;
+    /** A server that forgot our seat is asked for it again; the caller tries again by itself. */
+    const seated = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        if (error instanceof RequestError && FORGOTTEN.has(error.code) && !this.#returning) {
+          this.#returning = true;
+          void this.#join(true).finally(() => (this.#returning = false));
+        }
+        throw error;
+      }
+    };
     return {
       publish: async (session: string, sdp: string, sources: Record<string, Source>) =>
-        (await connection.request("media.publish", { room, session, sdp, sources })).sdp,
-      subscribe: async (session) => void (await connection.request("media.subscribe", { room, session })),
-      answer: async (session, version, sdp) => void (await connection.request("media.answer", { room, session, version, sdp })),
+        (await seated(connection.request("media.publish", { room, session, sdp, sources }))).sdp,
+      subscribe: async (session) => void (await seated(connection.request("media.subscribe", { room, session }))),
+      answer: async (session, version, sdp) => void (await seated(connection.request("media.answer", { room, session, version, sdp }))),
       alive: () => connection.probe(),
     };
   }

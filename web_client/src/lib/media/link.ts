@@ -107,7 +107,7 @@ export abstract class Link {
   /** What a failed exchange leads to: waiting for the line, or a new connection. */
   protected recover(error: unknown): void {
     if (this.#state === "closed") return;
-    const lineDown = error instanceof RequestError && ["offline", "timeout", "signed-out"].includes(error.code);
+    const lineDown = error instanceof RequestError && ["offline", "timeout", "signed-out", "media-down"].includes(error.code);
     if (!(error instanceof ForgottenError) && !lineDown) console.warn("media negotiation failed:", error);
     if (this.#wasConnected && this.peer.connectionState !== "connected") this.#enter("interrupted");
     const delay = error instanceof ForgottenError ? 0 : this.#retry;
