@@ -67,7 +67,7 @@ class MediaNode:
     def __init__(self, settings: Settings, number: int, emit: Callable[[Message], None]) -> None:
         config = MediaConfig(
             port=settings.media.port + number,
-            bind="",
+            bind=settings.media.bind,
             advertised=advertised(settings),
             max_peers=settings.media.max_participants * 2,
         )

@@ -69,6 +69,7 @@ class Http(Section):
 
 class Media(Section):
     host: StringList
+    bind: str
     port: Port
     workers: Annotated[int, Field(ge=0, le=64)]
     max_participants: Annotated[int, Field(ge=2, le=5000)]
