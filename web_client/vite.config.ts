@@ -24,6 +24,15 @@ function pdfFonts(): Plugin {
   };
 }
 
+/**
+ * What is fetched together. A far-off health centre pays a third of a second for each request: so the frame of every page is
+ * one file, the words of a language are one, and only pages, the room and the player come on their own.
+ */
+const chunks = [
+  { name: "socket", test: /node_modules\/(socket\.io|engine\.io|@socket\.io)/ },
+  { name: "frame", test: /node_modules\/(svelte|i18next|clsx|esm-env)|src\/components\/[^/]+\.svelte|src\/components\/shell|src\/lib\/[^/]+\.ts/, minShareCount: 2 },
+];
+
 /** `TELE_SERVER=http://127.0.0.1:8080 npm run dev` talks to a real server; without it a mock in memory answers. */
 const server = process.env.TELE_SERVER;
 
@@ -36,7 +45,13 @@ export default defineConfig(async ({ command, mode }) => {
     : undefined;
   return {
     plugins: [svelte({ preprocess: vitePreprocess() }), pdfFonts(), ...mock],
-    build: { sourcemap: false, chunkSizeWarningLimit: 700, assetsInlineLimit: 0 },
+    build: {
+      sourcemap: false,
+      chunkSizeWarningLimit: 700,
+      assetsInlineLimit: 0,
+      cssCodeSplit: false,
+      rolldownOptions: { output: { codeSplitting: { groups: chunks } } },
+    },
     server: { host: "127.0.0.1", proxy },
     resolve: mode === "test" ? { conditions: ["browser"] } : undefined,
     test: { environment: "node", include: ["tests/**/*.test.ts"] },

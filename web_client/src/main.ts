@@ -3,9 +3,11 @@ import "./app.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
 import { preferred, setLanguage } from "./lib/i18n.svelte";
+import { resume } from "./lib/session.svelte";
 
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app");
+void resume(); // asked for while the words are on their way
 await setLanguage(preferred());
 mount(App, { target });
 

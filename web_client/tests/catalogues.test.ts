@@ -20,7 +20,7 @@ function catalogue(language: string, area: string): Map<string, string> {
 }
 const singular = (key: string): string => key.replace(/_(one|other|zero)$/, "");
 const names = (text: string): string[] => [...text.matchAll(/{{(\w+)}}/g)].map((found) => found[1] ?? "").sort();
-const areas = readdirSync(join(locales, "en"));
+const areas = readdirSync(join(locales, "en")).filter((name) => name.endsWith(".json"));
 
 describe.each(areas)("%s", (area) => {
   const en = catalogue("en", area);
