@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+
+from recorder.errors import RecordingBusy
 
 JOURNAL = "journal.jsonl"
 MANIFEST = "manifest.json"
@@ -20,10 +23,22 @@ class Disk:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
 
-    def open_log(self, path: Path) -> int:
-        """A descriptor that appends to a file, made if need be."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    def open_log(self, path: Path, *, make: bool = True) -> int:
+        """A descriptor that appends to a file and keeps every other such descriptor away until it is closed.
+
+        Raises RecordingBusy while there is another, in whatever process; that of a killed one is gone with it.
+        """
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags |= os.O_CREAT
+        descriptor = os.open(path, flags, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise RecordingBusy(path.parent.name) from error
+        return descriptor
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data` at the descriptor's place."""

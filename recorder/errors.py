@@ -19,6 +19,10 @@ class RecordingSealed(RecorderError):
     """The recording has ended: it can be read, never continued."""
 
 
+class RecordingBusy(RecorderError):
+    """Another process is recording it at this moment."""
+
+
 class StorageFailed(RecorderError):
     """The disk is full, too slow or gone; what was written before stays playable."""
 

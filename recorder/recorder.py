@@ -11,71 +11,27 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakValueDictionary
 
-from recorder.disk import Disk
-from recorder.errors import RecorderError, RecordingSealed, StorageFailed, UnknownRecording
+from recorder.disk import JOURNAL, Disk
+from recorder.errors import RecorderError, RecordingBusy, RecordingSealed, StorageFailed, UnknownRecording
 from recorder.journal import Line, State
 from recorder.names import recording_name
 from recorder.recover import list_recordings, repair, write_manifest
+from recorder.running import Running
 from recorder.session import Announce, AskKeyframe, Command, Log, Session
 from recorder.settings import RecorderSettings
 from recorder.summary import summarise
 from recorder.vault import Vault
 from recorder.writer import FileCommand, Writer
-from tele.domain.media import RoomFeed, Track
+from tele.domain.media import RoomFeed
 
 TICK = 0.1
 WATCH = 1.0
 """Seconds between two looks at the clock of each session, and at the disk."""
 
-Wish = Literal["recording", "paused", "sealed"]
-
 logger = logging.getLogger(__name__)
-
-
-class _Recording:
-    """One recording that runs, or would run if its disk let it; hears its room while it runs."""
-
-    def __init__(self, owner: Recorder, state: State) -> None:
-        self.owner = owner
-        self.state = state
-        self.origin = 0.0
-        self.session: Session | None = None
-        self.stop_listening: Callable[[], None] | None = None
-        self.alarm: str | None = None
-        self.wish: Wish = "recording"
-
-    def track_opened(self, track: Track) -> None:
-        if self.session is not None:
-            self.owner.execute(self, self.session.track_opened(track, self.now()))
-
-    def packet(self, publication: str, data: bytes, arrival: float) -> None:
-        if self.session is not None:
-            commands = self.session.packet(publication, data, arrival - self.origin)
-            if commands:
-                self.owner.execute(self, commands)
-
-    def sender_report(self, publication: str, ntp: int, rtp: int, arrival: float) -> None:
-        if self.session is not None:
-            self.session.sender_report(publication, ntp, rtp, arrival - self.origin)
-
-    def track_closed(self, publication: str) -> None:
-        if self.session is not None:
-            self.session.track_closed(publication)
-
-    def now(self) -> float:
-        """Seconds of session time."""
-        return self.owner.clock() - self.origin
-
-    def leave(self) -> Session | None:
-        """Stop hearing the room; returns the session that was, if it still has to be finished."""
-        session, self.session = self.session, None
-        if self.stop_listening is not None:
-            self.stop_listening()
-            self.stop_listening = None
-        return session
 
 
 class Recorder:
@@ -102,7 +58,7 @@ class Recorder:
         self._wall = wall
         self._settings = settings or RecorderSettings()
         self._disk = disk or Disk(root)
-        self._active: dict[str, _Recording] = {}
+        self._active: dict[str, Running] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._writer: Writer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,7 +68,8 @@ class Recorder:
         """Record `room` from now on, or go on with a recording that was paused or torn; no-op while it runs.
 
         `options`: `low_latency` (bool), `grid` (seconds between keyframes). Returns a summary. Raises InvalidName,
-        RecordingSealed; a disk that refuses is told by an "alarm" event, and recording begins when it has room.
+        RecordingSealed, RecordingBusy. A disk that refuses is told by an "alarm" event, and recording begins when
+        it has room.
         """
         async with self._lock(recording_name(recording)):
             active = self._active.get(recording)
@@ -120,7 +77,7 @@ class Recorder:
                 state = await asyncio.to_thread(self._load, recording, room, options)
                 if state.status == "sealed":
                     raise RecordingSealed(recording)
-                active = self._active[recording] = _Recording(self, state)
+                active = self._active[recording] = Running(state, room, self.clock, self.execute)
             active.wish = "recording"
             if active.session is None and active.alarm is None:
                 await self._begin(active)
@@ -129,7 +86,11 @@ class Recorder:
     async def pause(self, recording: str) -> dict[str, Any]:
         """Stop for now: all that was heard is closed and playable. Returns a summary; raises UnknownRecording."""
         async with self._lock(recording_name(recording)):
-            return summarise(await self._pause(recording)) | {"state": "paused"}
+            was_active = recording in self._active
+            state = await self._pause(recording)
+            if was_active:
+                self._tell(recording, "paused")
+            return summarise(state)
 
     async def seal(self, recording: str) -> dict[str, Any]:
         """End a recording for good. Returns its summary; raises UnknownRecording, and StorageFailed while the disk
@@ -153,6 +114,8 @@ class Recorder:
                     if state.status == "sealed":
                         continue
                     summary = await self._seal(recording) if seal_all else summarise(state)
+                except RecordingBusy:
+                    continue
                 except (OSError, RecorderError) as error:
                     self._errors += 1
                     logger.warning("recording %s cannot be recovered: %s", recording, error)
@@ -191,7 +154,7 @@ class Recorder:
             "disk_free": writer.free if writer else 0,
         }
 
-    def execute(self, active: _Recording, commands: list[Command]) -> None:
+    def execute(self, active: Running, commands: list[Command]) -> None:
         """Do what a session asked for, on the loop; a disk that cannot keep up raises the alarm."""
         files: list[FileCommand] = []
         for command in commands:
@@ -222,18 +185,22 @@ class Recorder:
             return repair(self._disk, self._vault, recording)[0]
         except UnknownRecording:
             settings = self._settings
+            journal = self._root / recording / JOURNAL
+            if journal.exists():
+                # Not even its first line is whole: put aside for whoever wants to look, and begun afresh.
+                journal.replace(journal.with_suffix(".broken"))
             grid = float(options.get("grid") or (settings.live_grid if options.get("low_latency") else settings.grid))
             milliseconds = round(min(60.0, max(1.0, grid)) * 1000)
             return State(recording, room, self._wall(), milliseconds, dict(options))
 
-    async def _begin(self, active: _Recording) -> None:
+    async def _begin(self, active: Running) -> None:
         """Go on by the wall clock from where the recording first began."""
         state, writer = active.state, self._start_writer()
         recording = state.recording
         if writer.free < self._settings.min_free:
             self._fail(recording, "disk-full")
             return
-        writer.open(recording)
+        writer.release(recording)
         now = max(self._wall() - state.started, (state.starts[-1] + 1) / 1000 if state.closed >= 0 else 0.0)
         active.origin = self.clock() - now
         session = active.session = Session(state, self._settings, now)
@@ -244,7 +211,7 @@ class Recorder:
         self.execute(active, commands)
         if active.session is None:
             return
-        active.stop_listening = self._feed.listen(state.room, active)
+        active.stop_listening = self._feed.listen(active.room, active)
         self._tell(recording, "recording")
 
     async def _pause(self, recording: str) -> State:
@@ -257,11 +224,13 @@ class Recorder:
         if active.alarm is not None:
             # What the disk took is made whole; if even that fails, the watch tries again later.
             active.state = await self._mend(recording)
+        writer = self._start_writer()
+        writer.release(recording)
+        await writer.drained(recording)
         del self._active[recording]
-        self._tell(recording, "paused")
         return active.state
 
-    async def _finish(self, active: _Recording) -> None:
+    async def _finish(self, active: Running) -> None:
         """Close everything a running session has open; a disk that refuses leaves the alarm on."""
         session = active.leave()
         if session is None:
@@ -275,7 +244,7 @@ class Recorder:
     async def _mend(self, recording: str) -> State:
         """Bring a failed recording's files to a whole state; raises StorageFailed."""
         writer = self._start_writer()
-        writer.open(recording)
+        writer.release(recording)
         await writer.drained(recording)
         try:
             return (await asyncio.to_thread(repair, self._disk, self._vault, recording))[0]
@@ -292,11 +261,11 @@ class Recorder:
             if state.status != "sealed":
                 line: Line = {"state": "sealed", "at": state.starts[-1], "quality": state.quality}
                 writer = self._start_writer()
-                writer.open(recording)
+                writer.release(recording)
                 writer.submit(recording, [Log(line)])
                 await writer.drained(recording)
                 state.apply(line)
-                writer.open(recording)
+                writer.release(recording)
                 await asyncio.to_thread(write_manifest, self._disk, state)
                 self._tell(recording, "sealed")
         except (OSError, StorageFailed) as error:
@@ -344,6 +313,7 @@ class Recorder:
             try:
                 self.execute(active, active.session.tick(active.now()))
             except Exception:
+                logger.exception("recording %s", recording)
                 self._defect(recording)
 
     async def look(self) -> None:
@@ -353,6 +323,7 @@ class Recorder:
                 try:
                     await self._look(active)
                 except Exception:
+                    logger.exception("recording %s", recording)
                     self._defect(recording)
 
     async def _tick(self) -> None:
@@ -368,24 +339,23 @@ class Recorder:
     def _defect(self, recording: str) -> None:
         """An error of ours in one recording must not stop the clock of the others."""
         self._errors += 1
-        logger.exception("recording %s", recording)
         self._fail(recording, "internal")
 
-    async def _look(self, active: _Recording) -> None:
+    async def _look(self, active: Running) -> None:
         free = self._start_writer().free
         if active.session is not None and free < self._settings.min_free:
             await self._make_room(active)
         elif active.alarm is not None and free >= self._settings.resume_free:
             await self._retry(active)
 
-    async def _make_room(self, active: _Recording) -> None:
+    async def _make_room(self, active: Running) -> None:
         if active.session is None:
             return
         active.alarm = "disk-full"
         self._tell(active.state.recording, "alarm", "disk-full")
         await self._finish(active)
 
-    async def _retry(self, active: _Recording) -> None:
+    async def _retry(self, active: Running) -> None:
         recording = active.state.recording
         if active.alarm is None or self._active.get(recording) is not active:
             return
@@ -394,6 +364,7 @@ class Recorder:
                 await self._seal(recording)
             elif active.wish == "paused":
                 await self._pause(recording)
+                self._tell(recording, "paused")
             else:
                 active.state = await self._mend(recording)
                 active.alarm = None

@@ -24,18 +24,25 @@ from recorder.vault import Vault
 logger = logging.getLogger(__name__)
 
 
-def read_state(root: Path, recording: str) -> State:
-    """The recording as its journal tells it, nothing changed; raises UnknownRecording."""
-    return _read(root, recording)[0]
-
-
 def repair(disk: Disk, vault: Vault, recording: str) -> tuple[State, bool]:
     """The recording with everything ended, and whether anything had been left open.
 
-    Must not run while the recording is being written. Raises UnknownRecording, and OSError when the disk refuses.
+    Raises UnknownRecording, RecordingBusy while it is being recorded, and OSError when the disk refuses.
     """
-    state, whole, size = _read(disk.root, recording)
     path = disk.root / recording / JOURNAL
+    try:
+        descriptor = disk.open_log(path, make=False)
+    except FileNotFoundError as error:
+        raise UnknownRecording(recording) from error
+    try:
+        return _repair(disk, vault, recording, descriptor)
+    finally:
+        disk.close(descriptor)
+
+
+def _repair(disk: Disk, vault: Vault, recording: str, descriptor: int) -> tuple[State, bool]:
+    path = disk.root / recording / JOURNAL
+    state, whole, size = _read(disk.root, recording)
     if whole < size:
         os.truncate(path, whole)
     lines: list[Line] = []
@@ -51,12 +58,8 @@ def repair(disk: Disk, vault: Vault, recording: str) -> tuple[State, bool]:
             state.apply(line)
         lines += ends
     if lines:
-        descriptor = disk.open_log(path)
-        try:
-            disk.write(descriptor, b"".join(encode(line) for line in lines))
-            disk.sync(descriptor)
-        finally:
-            disk.close(descriptor)
+        disk.write(descriptor, b"".join(encode(line) for line in lines))
+        disk.sync(descriptor)
     return state, torn
 
 

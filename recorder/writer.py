@@ -1,6 +1,6 @@
 """The thread that writes: commands go in through one bounded queue, journal lines come back when they are on disk.
 
-A recording whose disk fails is put aside, its later commands dropped, until it is opened again; the others go on.
+A recording whose disk fails is put aside, its later commands dropped, until it is released; the others go on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recorder.disk import JOURNAL, Disk
-from recorder.errors import StorageFailed
+from recorder.errors import RecorderError, StorageFailed
 from recorder.journal import Line, encode
 from recorder.session import Append, Close, Log, Store
 from recorder.settings import RecorderSettings
@@ -33,8 +33,8 @@ _LOOK = 0.5
 logger = logging.getLogger(__name__)
 
 
-class _Open:
-    """Forget an earlier failure of the recording, close what is still open of it."""
+class _Release:
+    """Close what is open of the recording, forget an earlier failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Folder:
     files: dict[str, _File] = field(default_factory=dict)
 
 
-_Item = tuple[str, FileCommand | _Open | _Barrier, int]
+_Item = tuple[str, FileCommand | _Release | _Barrier, int]
 
 
 class Writer:
@@ -105,9 +105,9 @@ class Writer:
             self._changed.notify()
         return True
 
-    def open(self, recording: str) -> None:
-        """Begin, or begin again after a failure; what was queued before is done or dropped first."""
-        self._control(recording, _Open())
+    def release(self, recording: str) -> None:
+        """Let go of a recording's files, and of an earlier failure; what was queued before is done or dropped first."""
+        self._control(recording, _Release())
 
     async def drained(self, recording: str) -> None:
         """Returns when all that was submitted before has been written; raises StorageFailed when it could not be."""
@@ -126,7 +126,7 @@ class Writer:
     def queued(self) -> int:
         return len(self._queue)
 
-    def _control(self, recording: str, item: _Open | _Barrier) -> None:
+    def _control(self, recording: str, item: _Release | _Barrier) -> None:
         with self._changed:
             if self._stopping:
                 raise StorageFailed("the recorder has stopped")
@@ -156,8 +156,8 @@ class Writer:
             logger.warning("free space is unknown: %s", error)
             self.free = 0
 
-    def _do(self, recording: str, command: FileCommand | _Open | _Barrier) -> None:
-        if isinstance(command, _Open):
+    def _do(self, recording: str, command: FileCommand | _Release | _Barrier) -> None:
+        if isinstance(command, _Release):
             self._shut(recording)
             self._broken.discard(recording)
         elif isinstance(command, _Barrier):
@@ -166,7 +166,7 @@ class Writer:
         elif recording not in self._broken:
             try:
                 self._write(recording, command)
-            except (OSError, StorageFailed) as error:
+            except (OSError, RecorderError) as error:
                 self._broken.add(recording)
                 self._shut(recording)
                 full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

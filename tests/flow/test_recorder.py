@@ -241,7 +241,6 @@ async def test_stop_and_resume_leave_a_gap_and_one_recording(studio: Studio) -> 
         "recording",
         "paused",
         "recording",
-        "paused",
         "sealed",
     ]
     assert await recorder.seal("visit") == summary

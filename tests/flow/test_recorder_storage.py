@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from recorder.disk import Disk
-from recorder.errors import RecordingSealed, StorageFailed, UnknownRecording
+from recorder.errors import RecordingBusy, RecordingSealed, StorageFailed, UnknownRecording
 from recorder.library import Library
 from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
@@ -104,6 +104,32 @@ async def test_a_torn_tail_of_any_length_is_cut_and_the_rest_plays(tmp_path: Pat
         for name in TRACKS:
             assert_seamless(samples(tmp_path, "visit", name), within=0.003)
             assert len(decoded(tmp_path, "visit", name)) > 15 * 22
+
+
+async def test_two_processes_never_write_the_same_recording(tmp_path: Path) -> None:
+    one = Recorder(tmp_path, Feed(), lambda _: None, vault=PlainVault())
+    two = Recorder(tmp_path, Feed(), lambda _: None, vault=PlainVault())
+    await one.start("visit", "room", {})
+    await one._start_writer().drained("visit")
+    assert await two.recover() == []
+    with pytest.raises(RecordingBusy):
+        await two.start("visit", "room", {})
+    await one.pause("visit")
+    assert (await two.start("visit", "room", {}))["state"] == "recording"
+    assert (await two.seal("visit"))["state"] == "sealed"
+    await one.stop()
+    await two.stop()
+
+
+async def test_a_journal_without_a_whole_line_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "visit").mkdir()
+    (tmp_path / "visit/journal.jsonl").write_bytes(b'{"v":1,"recor')
+    recorder = Recorder(tmp_path, Feed(), lambda _: None, vault=PlainVault())
+    assert await recorder.recover() == []
+    await recorder.start("visit", "room", {})
+    assert (await recorder.seal("visit"))["state"] == "sealed"
+    await recorder.stop()
+    assert (tmp_path / "visit/journal.broken").read_bytes() == b'{"v":1,"recor'
 
 
 class SmallDisk(Disk):
@@ -235,6 +261,7 @@ async def test_a_recorder_that_stops_leaves_recordings_that_another_continues(
     summary = await again.seal("visit")
     assert summary["duration"] == pytest.approx(20, abs=0.01)
     assert [len(track["gaps"]) for track in summary["tracks"]] == [1, 1]
+    assert (await again.pause("visit"))["state"] == "sealed"
     with pytest.raises(RecordingSealed):
         await again.start("visit", "room", {})
     with pytest.raises(UnknownRecording):
