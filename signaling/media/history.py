@@ -19,7 +19,7 @@ class History:
 
     def store(self, number: int, packet: bytes) -> bool:
         """Keep one packet under its extended number; False when it is a double or too old to be kept."""
-        if number <= self.highest - self._mask or number < 0:
+        if number < self.highest - self._mask or number < 0:
             return False
         slot = number & self._mask
         if self._numbers[slot] == number:
@@ -34,6 +34,6 @@ class History:
         """The packet with these low 16 bits, if it is still kept."""
         slot = number & self._mask
         kept = self._numbers[slot]
-        if kept < 0 or (kept ^ number) & 0xFFFF or kept <= self.highest - self._mask:
+        if kept < 0 or (kept ^ number) & 0xFFFF or kept < self.highest - self._mask:
             return None
         return self._packets[slot]
