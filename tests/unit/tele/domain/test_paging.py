@@ -195,6 +195,12 @@ def test_going_off_call_ends_the_ring_and_hours_end_it_too() -> None:
     assert short.state.rings[0].expires_at == at(10)
 
 
+def test_who_takes_another_call_is_rung_no_more() -> None:
+    case = Case()
+    case.do(Looked(), ANN, BO)
+    assert brief(case.do(Looked(), replace(ANN, free=False), BO, after=4)) == ["stop ann cancelled", "page bo"]
+
+
 def test_a_page_that_dies_is_waited_for_as_long_as_a_reload_takes() -> None:
     case = Case()
     gone = replace(ANN, reach=frozenset())

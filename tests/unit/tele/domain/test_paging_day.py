@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from tele.domain.escalation import Policy, Step
 from tele.domain.paging import PagingError, begin, step
-from tele.domain.paging_floor import Candidate, Floor, in_order, may_ring
+from tele.domain.paging_floor import Candidate, Floor, may_ring
 from tele.domain.paging_queue import queue_order
 from tele.domain.paging_state import (
     Accepted,
@@ -114,8 +114,12 @@ class PagingDay(RuleBasedStateMachine):
         someone_named = before.first or before.snoozed or current.who == "practitioner"
         if len(pages) == 1 and isinstance(event, Looked) and not someone_named:
             # As the machine chose: those who could be rung just before this ring started.
-            could = [one for one in in_order(floor) if may_ring(replace(after, rings=()), one)]
-            assert not could or pages[0].practitioner == could[0].practitioner, "not the longest idle"
+            could = [one for one in floor if may_ring(replace(after, rings=()), one)]
+            chosen = by_name[pages[0].practitioner]
+            with_page = [one for one in could if "page" in one.reach]
+            assert "page" in chosen.reach or not with_page, "somebody with a page open could have been rung"
+            rivals = with_page if "page" in chosen.reach else could
+            assert all(chosen.idle_since <= one.idle_since for one in rivals), "not the longest idle"
         for command in commands:
             if isinstance(command, StopPage):
                 assert command.ring.practitioner not in [ring.practitioner for ring in after.rings] or pages
@@ -270,6 +274,15 @@ class PagingDay(RuleBasedStateMachine):
             assert person.on_until is None or self.now < person.on_until
 
     @invariant()
+    def what_is_over_is_over(self) -> None:
+        for request in getattr(self, "all", {}).values():
+            state = request.state
+            assert not state.rings or state.phase == "waiting"
+            assert state.open or not state.snoozed
+            if state.phase == "waiting":
+                assert all(due > self.now for due in state.snoozed.values()), "a snooze is over and nobody noticed"
+
+    @invariant()
     def never_lost(self) -> None:
         for request in getattr(self, "all", {}).values():
             state = request.state
@@ -292,5 +305,5 @@ def _has_step_for(state: State, one: Candidate) -> bool:
     return any(at.who == "on-call" or at.practitioner == one.practitioner for at in state.policy.steps)
 
 
-PagingDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+PagingDay.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestPagingDay = PagingDay.TestCase
