@@ -71,6 +71,7 @@ export const replies = {
     stage: maybe(record({ file: maybe(id) })),
     ice_servers: otherwise(list(readIceServer, 10), []),
     consultation: maybe(id),
+    known: otherwise(flag, true),
   }),
   "room.leave": nothing,
   "media.publish": record({ sdp }),
