@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -32,7 +32,7 @@ class NewRole:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is made of. The password is checked for its length unless it is the demo's."""
+    """What an account is made of. The password's length is checked unless it is the demo's."""
 
     username: str
     name: str
@@ -43,7 +43,9 @@ class NewAccount:
     language: Language = "en"
     phone: str | None = None
     email: str | None = None
-    is_demo: bool = field(default=False)
+    is_demo: bool = False
+    password_hash: str | None = None
+    """Made already; the password is then not looked at."""
 
 
 async def create_organisation(
@@ -75,7 +77,7 @@ async def create_account(services: Services, actor: Actor | None, account: NewAc
     _check_account(username, account, services)
     if not account.is_demo:
         check_password(account.password)
-    password_hash = await services.passwords.hash(account.password)
+    password_hash = account.password_hash or await services.passwords.hash(account.password)
     now, person_id = services.clock(), services.new_id()
     try:
         async with services.database.transaction() as tx:

@@ -90,6 +90,7 @@ async def create_demo(services: Services, demo: DemoConsortium, password: str) -
         places[place.key] = keys.get(place.name) or await create_organisation(
             services, None, place.name, place.kind, name_zh=place.name_zh, duty_phone=place.duty_phone
         )
+    password_hash = await services.passwords.hash(password)  # one password, one hash: a first start is quick
     for account in demo.accounts:
         if account.username not in existing:
             roles = [NewRole(each.role, places[each.organisation], each.specialties) for each in account.roles]
@@ -98,7 +99,8 @@ async def create_demo(services: Services, demo: DemoConsortium, password: str) -
                 None,
                 NewAccount(
                     username=account.username, name=account.name, name_zh=account.name_zh, title=account.title,
-                    language=account.language, phone=account.phone, password=password, roles=roles, is_demo=True,
+                    language=account.language, phone=account.phone, password=password,
+                    password_hash=password_hash, roles=roles, is_demo=True,
                 ),
             )  # fmt: skip
     await _plan(services, demo, places)

@@ -58,7 +58,7 @@ async def test_the_sheet_says_what_was_written(house: House, fonts: Fonts, monke
     for text in ("专家会诊意见", "张伟医生", "复诊", "芳草社区卫生服务中心", "心悸三天", "61岁", "第1页"):
         assert text in chinese, text
     again = await gp.get(f"/api/consultations/{case}/opinion.pdf")
-    monkeypatch.setattr(opinion_pdf, "draw", None)  # what was drawn once is kept
+    monkeypatch.setattr(opinion_pdf, "_draw", None)  # what was drawn once is kept
     assert await again.read() == await (await gp.get(f"/api/consultations/{case}/opinion.pdf")).read()
     assert ("opinion.print", await house.person("gp")) in await house.audited(case)
 

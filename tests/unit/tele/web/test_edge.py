@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tele.web.edge import Edge
 from tele.web.ranges import Unsatisfiable, parse_range
+from tele.web.sessions import set_cookie
 
 
 def request(remote: str = "10.0.0.1", **headers: str) -> web.Request:
@@ -90,3 +91,14 @@ def test_any_range_is_inside_the_file(header: str, size: int) -> None:
     except Unsatisfiable:
         return
     assert found is None or 0 <= found[0] < found[1] <= size
+
+
+def test_the_session_cookie_belongs_to_one_host_alone() -> None:
+    plain, strict = web.Response(), web.Response()
+    set_cookie(Edge(), plain, "t", 60)
+    set_cookie(Edge("https://care.example"), strict, "t", 60)
+    sent = strict.cookies["__Host-tele_session"].OutputString()
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=60"} <= set(
+        sent.split("; ")
+    ) and "Domain" not in sent
+    assert "Secure" not in plain.cookies["tele_session"].OutputString()
