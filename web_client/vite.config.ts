@@ -37,14 +37,14 @@ const chunks = [
 const server = process.env.TELE_SERVER;
 
 export default defineConfig(async ({ command, mode }) => {
-  const mock = command === "serve" && mode !== "test" && !server ? [(await import("./dev/mock")).mock()] : [];
+  const mock = command === "serve" && mode !== "test" && !server ? [(await import("./dev/mock.ts")).mock()] : [];
   const proxy = server
     ? Object.fromEntries(
         ["/api", "/media", "/socket.io"].map((path) => [path, { target: server, ws: true, headers: { origin: server } }]),
       )
     : undefined;
   return {
-    plugins: [svelte({ preprocess: vitePreprocess() }), pdfFonts(), ...mock],
+    plugins: [svelte({ configFile: false, preprocess: vitePreprocess() }), pdfFonts(), ...mock],
     build: {
       sourcemap: false,
       chunkSizeWarningLimit: 700,

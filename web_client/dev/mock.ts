@@ -3,8 +3,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as SocketServer, type Socket } from "socket.io";
 import type { Plugin } from "vite";
 import type { CaseFile, Me } from "../src/lib/types";
-import { PEOPLE } from "./people";
-import { iso, newId, World } from "./state";
+import { PEOPLE } from "./people.ts";
+import { iso, newId, World } from "./state.ts";
 
 const sessions = new Map<string, string>();
 const sockets = new Map<string, Set<Socket>>();

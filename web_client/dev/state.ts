@@ -1,6 +1,6 @@
 /** The mock's world in memory: cases that move through their stages, rings, a roster, a queue. */
 import type { Case, CaseFile, May, Me, OnCall, Progress, Ring, Urgency } from "../src/lib/types";
-import { PEOPLE, SPECIALTIES } from "./people";
+import { PEOPLE, SPECIALTIES } from "./people.ts";
 
 export type Send = (username: string, event: string, payload: unknown) => void;
 interface RosterShift {
