@@ -56,7 +56,7 @@ def parse_binding_request(data: bytes) -> BindingRequest | None:
         return None
     username = integrity = None
     signed = b""
-    use_candidate = False
+    use_candidate = whole = False
     at = 20
     for _ in range(MAX_ATTRIBUTES):
         if at == len(data):
@@ -66,8 +66,7 @@ def parse_binding_request(data: bytes) -> BindingRequest | None:
         if len(value) < size:
             return None
         if attribute == _FINGERPRINT:
-            if size != 4 or int.from_bytes(value, "big") != _fingerprint(data[:at]):
-                return None
+            whole = size == 4 and int.from_bytes(value, "big") == _fingerprint(data[:at])
             break
         if integrity is not None:
             pass  # after MESSAGE-INTEGRITY only FINGERPRINT counts (RFC 8489 §14.5)
@@ -83,7 +82,8 @@ def parse_binding_request(data: bytes) -> BindingRequest | None:
         at += 4 + size + -size % 4
         if at > len(data):
             return None
-    if username is None or integrity is None:
+    # ICE always uses FINGERPRINT (RFC 8445 §7.1).
+    if username is None or integrity is None or not whole or at + 8 != len(data):
         return None
     local, _, _ = username.partition(b":")
     try:

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -189,12 +190,13 @@ async def test_requests_that_make_no_sense_get_an_error_with_a_code(call: Call) 
     ):
         with pytest.raises(BadSdpError):
             await plane.publish(room, "gp", "p1", sdp, sources)  # type: ignore[arg-type]
-    for wrong in ({"0": "camera"}, {"9": "camera"}):
+    for unfitting in ({"0": "camera"}, {"9": "camera"}):
         with pytest.raises(BadSdpError):
-            await plane.publish(room, "gp", "p1", offer, wrong)
-    for wrong in ({"0": "knee"}, {"0": "camera", "1": "camera"}, [], None, {1: "camera"}):  # type: ignore[dict-item]
+            await plane.publish(room, "gp", "p1", offer, unfitting)
+    wrongs: list[Any] = [{"0": "knee"}, {"0": "camera", "1": "camera"}, [], None, {1: "camera"}]
+    for wrong in wrongs:
         with pytest.raises(BadArgumentError):
-            await plane.publish(room, "gp", "p1", offer, wrong)  # type: ignore[arg-type]
+            await plane.publish(room, "gp", "p1", offer, wrong)
     for name in ("", "x" * 129, "a\nb", 5, None):
         with pytest.raises(BadArgumentError):
             await plane.join(name, "gp", [])  # type: ignore[arg-type]

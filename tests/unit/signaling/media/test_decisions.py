@@ -194,7 +194,7 @@ class Negotiating(RuleBasedStateMachine):
 
     @invariant()
     def sections_keep_their_place(self) -> None:
-        now = [(slot.mid, slot.kind) for slot in self.negotiation.slots]
+        now: list[tuple[str, str]] = [(slot.mid, slot.kind) for slot in self.negotiation.slots]
         assert now[: len(self.offered)] == self.offered
         self.offered = now
         assert self.versions == sorted(set(self.versions))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from aioice import stun as reference
+from aiortc import RTCDtlsTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,7 +167,7 @@ async def test_the_turnstile_lets_one_through_per_turn_of_the_loop() -> None:
 
 def test_the_private_parts_are_where_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     dtls.check_pinned()
-    monkeypatch.delattr(dtls.RTCDtlsTransport, "_recv_next")
+    monkeypatch.delattr(RTCDtlsTransport, "_recv_next")
     with pytest.raises(
         RuntimeError, match=r"fits aiortc 1\.16\.0, pylibsrtp 1\.0\.0; found aiortc .*_recv_next is gone"
     ):
