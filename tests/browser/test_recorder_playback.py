@@ -97,8 +97,11 @@ async def serve() -> AsyncIterator[Callable[[Path], Any]]:
         await runner.cleanup()
 
 
-def consultation(world: World, codec: Codec) -> float:
-    """48 s: Alice stays, with a picture size that changes; Bob comes late, is away for 8 s, shows his screen."""
+def consultation(world: World, codec: Codec, codec_after: Codec) -> float:
+    """48 s: Alice stays, with a picture size that changes; Bob comes late, is away for 8 s, shows his screen.
+
+    He comes back with `codec_after`, as when a third person's browser made the room change its codec.
+    """
     start = world.now
     alice, bob = Clock(7200, 100), Clock(-3600, -150)
     net = Network(DELAY, 0.0)
@@ -118,17 +121,17 @@ def consultation(world: World, codec: Codec) -> float:
         Publisher(BOB, "microphone", "opus", publication="again-a", clock=bob, network=net), start + 32, start + 48
     )
     world.camera(
-        Publisher(BOB, "camera", codec, publication="again-v", clock=bob, network=net), start + 32.1, start + 48
+        Publisher(BOB, "camera", codec_after, publication="again-v", clock=bob, network=net), start + 32.1, start + 48
     )
     return start
 
 
-async def record(root: Path, codec: Codec) -> dict[str, Any]:
+async def record(root: Path, codec: Codec, codec_after: Codec) -> dict[str, Any]:
     world = World()
     recorder = Recorder(
         root, world.feed, lambda _: None, vault=PlainVault(), clock=lambda: world.now, wall=lambda: BORN + world.now
     )
-    start = consultation(world, codec)
+    start = consultation(world, codec, codec_after)
     await recorder.start("consultation", "room", {})
     world.run(start + 48, recorder.tick)
     summary = await recorder.seal("consultation")
@@ -155,11 +158,11 @@ def out_of_time(seen: list[dict[str, float]], present: Callable[[float], bool]) 
     return wrong
 
 
-@pytest.mark.parametrize("codec", ["H264", "VP9"])
+@pytest.mark.parametrize(("codec", "codec_after"), [("H264", "H264"), ("VP9", "VP9"), ("H264", "VP9")])
 async def test_replay_keeps_session_time_through_gaps_and_changes(
-    browser: Browser, serve: Serve, tmp_path: Path, codec: Codec
+    browser: Browser, serve: Serve, tmp_path: Path, codec: Codec, codec_after: Codec
 ) -> None:
-    summary = await record(tmp_path, codec)
+    summary = await record(tmp_path, codec, codec_after)
     address = await serve(tmp_path)
     absent = [(0, 4.6), (23.9, 33)]
     for participant, present in (
@@ -183,7 +186,7 @@ async def test_replay_keeps_session_time_through_gaps_and_changes(
 
 
 async def test_seeking_lands_on_the_picture_of_that_time(browser: Browser, serve: Serve, tmp_path: Path) -> None:
-    await record(tmp_path, "H264")
+    await record(tmp_path, "H264", "H264")
     address = await serve(tmp_path)
     page = await opened(browser, address, f"p/{BOB}.m3u8")
     for target in (36.0, 10.0, 28.0, 5.0, 23.0, 44.0):
