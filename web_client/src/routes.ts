@@ -18,7 +18,7 @@ export interface Route {
 const routes: Route[] = [
   { pattern: "/", load: () => import("./pages/home/Home.svelte") },
   { pattern: "/ask", roles: ["gp"], load: () => import("./pages/ask/Ask.svelte") },
-  { pattern: "/cases", roles: ["gp", "specialist"], load: () => import("./pages/home/Cases.svelte") },
+  { pattern: "/cases", roles: ["gp", "specialist", "learner"], load: () => import("./pages/home/Cases.svelte") },
   { pattern: "/cases/:id", load: () => import("./pages/case/CasePage.svelte") },
   { pattern: "/room/:room", bare: true, load: () => import("./pages/RoomPage.svelte") },
   { pattern: "/devices", load: () => import("./pages/Devices.svelte") },
