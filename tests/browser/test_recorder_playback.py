@@ -175,7 +175,7 @@ async def test_replay_keeps_session_time_through_gaps_and_changes(
         assert result["at"] >= 47.5, result
         assert not [error for error in result["errors"] if "FATAL" in error]
         assert result["jumps"] == []
-        assert result["stood"] < 1000, result
+        assert result["stood"] < 2500, result
         assert len(seen) > 100
         assert {frame["luma"] > 120 for frame in seen if present(frame["time"])} == {True, False}
         if participant == BOB:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.depacketize import Frame
@@ -28,6 +28,7 @@ def packet(
     st.lists(st.floats(0, 0.3), min_size=1, max_size=120),
     st.sets(st.integers(0, 119), max_size=20),
 )
+@settings(deadline=None)
 def test_jitter_buffer_gives_every_packet_once_in_order_and_counts_the_rest(
     first: int, delays: list[float], lost: set[int]
 ) -> None:
@@ -156,6 +157,7 @@ def test_opus_dtx_becomes_silence_of_the_same_length() -> None:
         max_size=30,
     )
 )
+@settings(deadline=None)
 def test_no_payload_makes_a_depacketizer_fail(make: type, found: list[tuple[int, bytes, int, bool]]) -> None:
     depacketizer = make()
     for number, (lost, payload, timestamp, marker) in enumerate(found):

@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder import h264, opus, vp9
@@ -79,6 +79,7 @@ def test_opus_of_no_length_is_malformed(packet: bytes) -> None:
 
 
 @given(st.integers(0, 100_000))
+@settings(deadline=None)
 def test_silence_is_as_long_as_asked_for(length: int) -> None:
     packets = opus.silence(length)
     assert 0 <= sum(size for _, size in packets) - length < 120
@@ -94,6 +95,7 @@ def test_rtp_header_extension_and_padding_are_removed() -> None:
 
 
 @given(st.lists(st.integers(-(2**30), 2**30), max_size=50), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_unwrapped_timestamps_move_as_the_sender_moved(steps: list[int], start: int) -> None:
     unwrapper, true = Unwrapper(), start
     first = unwrapper.unwrap(start)
@@ -103,6 +105,7 @@ def test_unwrapped_timestamps_move_as_the_sender_moved(steps: list[int], start: 
 
 
 @given(st.integers(0, 65_535), st.integers(-32_768, 32_767))
+@settings(deadline=None)
 def test_signed_difference(earlier: int, step: int) -> None:
     assert signed_difference((earlier + step) % 65_536, earlier, 16) == step
 
@@ -139,6 +142,7 @@ HEADS = [
 
 @pytest.mark.parametrize("name", PARSERS)
 @given(head=st.sampled_from(HEADS), tail=st.binary(max_size=80))
+@settings(deadline=None)
 def test_no_parser_fails_in_another_way_than_its_own(name: str, head: bytes, tail: bytes) -> None:
     try:
         PARSERS[name](head + tail)
@@ -169,6 +173,7 @@ def test_no_parser_fails_in_another_way_than_its_own(name: str, head: bytes, tai
         st.one_of(st.none(), st.integers(-5, 5), st.text(max_size=3), st.lists(st.integers(), max_size=3)),
     )
 )
+@settings(deadline=None)
 def test_no_journal_line_fails_in_another_way(line: dict[str, Any]) -> None:
     state = State()
     state.apply({"track": "t", "participant": "p", "source": "camera", "kind": "video", "start": 0})

@@ -128,7 +128,7 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_video_always_makes_a_sound_track(actions: list[tuple[str, int]]) -> None:
     grid = Grid(4000)
     video = VideoSegmenter(grid, SMALL, 0.35, quiet=2.0)
@@ -156,7 +156,7 @@ def test_video_always_makes_a_sound_track(actions: list[tuple[str, int]]) -> Non
 
 
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(-300, 300), st.booleans(), st.booleans()), max_size=60))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_audio_always_makes_an_unbroken_row(found: list[tuple[int, int, bool, bool]]) -> None:
     grid = Grid(4000)
     audio = AudioSegmenter(grid, 0.35)
