@@ -158,9 +158,9 @@ async def test_a_ring_in_a_hidden_tab_without_leave_to_play_sound_by_itself(
         )
         async with person(browser, server.url, "spec") as specialist, person(browser, server.url, "gp") as gp:
             await specialist.page.evaluate(
-                """() => { const native = AudioContext.prototype.createOscillator; window.tones = 0;
-                     AudioContext.prototype.createOscillator = function () {
-                       if (this.state === 'running') window.tones += 1; return native.apply(this, []); }; }"""
+                """() => { const native = AudioBufferSourceNode.prototype.start; window.tones = 0;
+                     AudioBufferSourceNode.prototype.start = function (...when) {
+                       if (this.context.state === 'running') window.tones += 1; return native.apply(this, when); }; }"""
             )
             await specialist.go_on_call()
             cover = await specialist.context.new_page()
