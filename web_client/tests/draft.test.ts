@@ -48,6 +48,12 @@ it("goes at sign-out, and nothing else with it", () => {
   clearDrafts();
   expect([...memory.kept.keys()]).toEqual(["tele.language"]);
 });
+it("of everybody else goes when somebody signs in", () => {
+  keepDraft("me", "ask", 1);
+  keepDraft("you", "ask", 2);
+  clearDrafts("you");
+  expect([readDraft("me", "ask"), readDraft("you", "ask")]).toEqual([null, 2]);
+});
 it("can be dropped by name", () => {
   keepDraft("me", "ask", 1);
   dropDraft("me", "ask");

@@ -42,8 +42,8 @@ export function dropDraft(person: string, name: string): void {
   localStorage.removeItem(place(person, name));
 }
 
-/** Remove every draft on this device, as at sign-out. */
-export function clearDrafts(): void {
+/** Remove the drafts on this device, as at sign-out; with `except`, those of everybody else. */
+export function clearDrafts(except?: string): void {
   const keys = Array.from({ length: localStorage.length }, (_, index) => localStorage.key(index) ?? "");
-  for (const key of keys) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
+  for (const key of keys) if (key.startsWith(PREFIX) && !(except && key.startsWith(`${PREFIX}${except}.`))) localStorage.removeItem(key);
 }

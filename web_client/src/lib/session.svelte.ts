@@ -45,6 +45,7 @@ export async function resume(): Promise<void> {
 
 export async function signIn(username: string, password: string): Promise<void> {
   const person = await api.post<Me>("/api/session", { username, password });
+  clearDrafts(person.id); // a shared machine keeps nobody else's patients
   await adopt(person);
   enter(person);
 }
