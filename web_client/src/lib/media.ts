@@ -121,15 +121,15 @@ export class RoomMedia {
     if (this.#sampling || this.#closed) return;
     this.#sampling = true;
     try {
-      const reports = await Promise.all([
-        this.#publisher.connection.getStats(),
-        this.#subscriber.connection.getStats(),
-      ]);
+      const peers = [this.#publisher.connection, this.#subscriber.connection].filter((peer) => peer.connectionState !== "closed");
+      const reports = await Promise.all(peers.map((peer) => peer.getStats()));
       this.#sample = sampleOf(
         reports.flatMap((report) => [...report.values()]),
         performance.now(),
       );
       this.#options.onLine(this.#meter.judge(this.#sample, this.#state !== "reconnecting"), this.#sample);
+    } catch (error) {
+      console.debug("no figures of the line:", error); // the connection was replaced meanwhile
     } finally {
       this.#sampling = false;
     }

@@ -39,6 +39,8 @@ export class RoomSession {
   readonly local: LocalMedia;
   readonly chat: Chat;
   readonly pointers: Pointers;
+  /** Somebody else has been here, so an empty room means that they left. */
+  accompanied = $state(false);
   readonly others = $derived(this.people.filter((person) => person.participant !== this.participant));
   #mediaState = $state<MediaState>("connecting");
   #connectionState = $state<ConnectionState>("reconnecting");
@@ -84,7 +86,7 @@ export class RoomSession {
     const connection = this.#connection;
     this.#stops.push(
       connection.subscribe((state) => (this.#connectionState = state)),
-      connection.on("room.people", here(({ people }) => (this.people = people))),
+      connection.on("room.people", here(({ people }) => this.#met(people))),
       connection.on("room.ended", here(({ by, reason }) => this.#end(by, reason))),
       connection.on("media.offer", here((offer) => this.#media?.offer(offer))),
       connection.on("media.renegotiate", here(({ codec }) => void this.#media?.setCodec(codec))),
@@ -169,7 +171,7 @@ export class RoomSession {
     this.phase = "in";
     this.participant = reply.participant;
     this.consultation = reply.consultation ?? "";
-    this.people = reply.people;
+    this.#met(reply.people);
     this.recording = reply.recording;
     this.stageFile = reply.stage?.file ?? null;
     this.chat.adopt(reply.chat);
@@ -225,6 +227,11 @@ export class RoomSession {
       answer: async (session, version, sdp) => void (await seated(connection.request("media.answer", { room, session, version, sdp }))),
       alive: () => connection.probe(),
     };
+  }
+
+  #met(people: Person[]): void {
+    this.people = people;
+    this.accompanied ||= people.some((person) => person.participant !== this.participant);
   }
 
   #recorded(state: "off" | "on" | "paused", reason: string | null): void {
