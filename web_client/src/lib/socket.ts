@@ -27,6 +27,8 @@ export class Connection {
   #ready = new Set<() => void>();
   #waiting: (() => void)[] = [];
   #offlineTimer: ReturnType<typeof setTimeout> | undefined;
+  /** How often the line broke: an answer that did not come before a break never will. */
+  #drops = 0;
   #probe: Promise<boolean> | null = null;
   /** Messages from the server that could not be read: counted, shown in the console, never thrown. */
   malformed = 0;
@@ -45,6 +47,7 @@ export class Connection {
       });
     this.#wire.on("connect", () => void this.#greet());
     this.#wire.on("disconnect", (reason) => {
+      this.#drops += 1;
       if (this.#state === "signed-out") return;
       this.#enter("reconnecting");
       // socket.io does not try again by itself when it was the server that closed.
@@ -152,11 +155,12 @@ export class Connection {
   }
 
   async #send<E extends RequestName>(event: E, payload: Requests[E], timeout: number): Promise<Reply<E>> {
+    const drops = this.#drops;
     let ack: unknown;
     try {
       ack = await this.#wire.timeout(timeout).emitWithAck(event as string, payload);
     } catch {
-      throw new RequestError(this.#wire.connected ? "timeout" : "offline");
+      throw new RequestError(this.#drops === drops && this.#wire.connected ? "timeout" : "offline");
     }
     return readReply(event, ack);
   }

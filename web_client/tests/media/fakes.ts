@@ -1,0 +1,87 @@
+/** A peer connection and a media server in memory, enough to test how a link heals. */
+import type { Signalling } from "../../src/lib/media/link";
+
+export class FakePeer {
+  connectionState: RTCPeerConnectionState = "new";
+  signalingState: RTCSignalingState = "stable";
+  localDescription: { type: string; sdp: string } | null = null;
+  remote: string[] = [];
+  restarts = 0;
+  closed = false;
+  transceivers: { mid: string | null; direction: string; kind: string; receiver: { track: object } }[] = [];
+  onconnectionstatechange: (() => void) | null = null;
+  ontrack: unknown = null;
+
+  addTransceiver(kind: string, init: { direction: string }): unknown {
+    const transceiver = {
+      mid: null as string | null,
+      direction: init.direction,
+      kind,
+      receiver: { track: {} },
+      sender: { replaceTrack: async () => undefined, getParameters: () => ({}), setParameters: async () => undefined },
+      setCodecPreferences: () => undefined,
+    };
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+  getTransceivers(): unknown[] {
+    return this.transceivers;
+  }
+  restartIce(): void {
+    this.restarts += 1;
+  }
+  async createOffer(): Promise<{ type: string; sdp: string }> {
+    return { type: "offer", sdp: "offer" };
+  }
+  async createAnswer(): Promise<{ type: string; sdp: string }> {
+    return { type: "answer", sdp: "answer" };
+  }
+  async setLocalDescription(description: { type: string; sdp: string }): Promise<void> {
+    for (const [index, each] of this.transceivers.entries()) each.mid ??= String(index);
+    this.localDescription = description;
+  }
+  async setRemoteDescription(description: { sdp: string }): Promise<void> {
+    this.remote.push(description.sdp);
+  }
+  close(): void {
+    this.closed = true;
+    this.connectionState = "closed";
+    this.signalingState = "closed";
+  }
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+/** Records what it is asked; `fail` is thrown by the next request. */
+export class FakeServer implements Signalling {
+  published: { session: string; sources: Record<string, string> }[] = [];
+  subscribed: string[] = [];
+  answered: [string, number][] = [];
+  keys = "AA";
+  up = true;
+  fail: Error | null = null;
+
+  async publish(session: string, _sdp: string, sources: Record<string, string>): Promise<string> {
+    this.#refuse();
+    this.published.push({ session, sources });
+    return `a=fingerprint:sha-256 ${this.keys}`;
+  }
+  async subscribe(session: string): Promise<void> {
+    this.#refuse();
+    this.subscribed.push(session);
+  }
+  async answer(session: string, version: number): Promise<void> {
+    this.#refuse();
+    this.answered.push([session, version]);
+  }
+  async alive(): Promise<boolean> {
+    return this.up;
+  }
+  #refuse(): void {
+    const { fail } = this;
+    this.fail = null;
+    if (fail) throw fail;
+  }
+}
