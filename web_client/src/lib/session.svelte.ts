@@ -50,9 +50,9 @@ export async function signIn(username: string, password: string): Promise<void> 
   enter(person);
 }
 
-/** Sign out here, or with `everywhere` on every device. Drafts on this device go with it. */
-export async function signOut(everywhere = false): Promise<void> {
-  await api.delete(`/api/session${everywhere ? "?everywhere=1" : ""}`);
+/** Sign out. Drafts on this device go with it. */
+export async function signOut(): Promise<void> {
+  await api.delete("/api/session");
   clearDrafts();
   me = null;
   state = "signed-out";
