@@ -8,8 +8,8 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const others = caches.keys().then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))));
-  event.waitUntil(others.then(() => self.clients.claim()));
+  // Pages that are open go on without: taking them over would fetch again what they are loading.
+  event.waitUntil(caches.keys().then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name)))));
 });
 
 self.addEventListener("fetch", (event) => {

@@ -12,4 +12,6 @@ await setLanguage(preferred());
 mount(App, { target });
 
 // The client works without it too: a browser that forbids it (a private window, say) loses the offline page alone.
-if (import.meta.env.PROD && "serviceWorker" in navigator) void navigator.serviceWorker.register("/sw.js").catch(() => undefined);
+if (import.meta.env.PROD && "serviceWorker" in navigator) {
+  setTimeout(() => void navigator.serviceWorker.register("/sw.js").catch(() => undefined), 5_000);
+}
