@@ -53,22 +53,30 @@ export function viewsOf(recording: Recording): View[] {
 /** Gaps shorter than this are not worth a word. */
 const WORTH_SAYING = 1.5;
 
-/** The names of those who had lost the line at this second. A person without camera only is not away. */
-export function awayAt(gaps: readonly Gap[], views: readonly View[], time: number): string[] {
-  const names: string[] = [];
-  for (const view of views) {
-    if (view.kind !== "person") continue;
-    const away = gaps.some(
-      (gap) =>
-        gap.participant === view.participant &&
-        (gap.source === null || gap.source === "microphone") &&
-        gap.duration >= WORTH_SAYING &&
-        time >= gap.start &&
-        time < gap.start + gap.duration,
-    );
-    if (away) names.push(view.name);
-  }
-  return names;
+/** What is missing at a second: whose voices, and when the first of them is back. */
+export interface Absence {
+  participants: string[];
+  /** Nobody was recorded: the recording was paused, or the server away. */
+  everyone: boolean;
+  until: number;
+}
+
+/** Who is missing at this second. A camera that was merely off is no absence. */
+export function absenceAt(gaps: readonly Gap[], views: readonly View[], time: number): Absence {
+  const people = views.filter((view) => view.kind === "person");
+  const missing = gaps.filter(
+    (gap) =>
+      (gap.source === null || gap.source === "microphone") &&
+      gap.duration >= WORTH_SAYING &&
+      time >= gap.start &&
+      time < gap.start + gap.duration,
+  );
+  const participants = people.map((view) => view.participant).filter((each) => missing.some((gap) => gap.participant === each));
+  return {
+    participants,
+    everyone: people.length > 0 && participants.length === people.length,
+    until: Math.min(...missing.map((gap) => gap.start + gap.duration)),
+  };
 }
 
 /** Whether a view shows something at this second; a screen comes and goes. */

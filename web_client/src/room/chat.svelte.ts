@@ -1,4 +1,5 @@
 /** The conversation of a room: lines appear at once, are sent until the server has them, and never show twice. */
+import { newKey } from "../lib/api";
 import type { Message } from "../lib/protocol";
 
 /** A line on the screen; `pending` while the server has not confirmed it, `failed` when it refused. */
@@ -48,7 +49,7 @@ export class Chat {
   async say(text: string): Promise<void> {
     const trimmed = text.trim().slice(0, 4000);
     if (!trimmed) return;
-    const clientId = `c_${crypto.randomUUID()}`;
+    const clientId = newKey();
     const line: Line = {
       id: clientId, kind: "chat", author: this.#me(), text: trimmed, at: new Date().toISOString(), offset: null,
       client_id: clientId, state: "pending",

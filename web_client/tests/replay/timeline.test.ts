@@ -1,7 +1,7 @@
 /** What a recording shows at a second. */
 import { describe, expect, it } from "vitest";
 import type { Recording } from "../../src/replay/recording";
-import { awayAt, holes, lineAt, resumeAt, showsAt, spoken, viewsOf } from "../../src/replay/timeline";
+import { absenceAt, holes, lineAt, resumeAt, showsAt, spoken, viewsOf } from "../../src/replay/timeline";
 
 const track = (who: string, source: string, start = 0, duration = 60): Recording["tracks"][number] => ({
   name: `${source}-${who}`,
@@ -31,11 +31,15 @@ describe("viewsOf", () => {
     expect([5, 12, 31].map((time) => showsAt(screen, time, []))).toEqual([false, true, false]);
     expect(showsAt(screen, 12, [gap("b", 11, 5, "screen")])).toBe(false);
   });
-  it("names those who had lost the line, not those who had the camera off", () => {
+  it("tells who had lost the line, not who had the camera off", () => {
     const gaps = [gap("a", 10, 8), gap("b", 10, 8, "camera"), gap("b", 30, 0.5)];
-    expect(awayAt(gaps, views, 12)).toEqual(["A"]);
-    expect(awayAt(gaps, views, 18)).toEqual([]);
-    expect(awayAt(gaps, views, 30.2)).toEqual([]);
+    expect(absenceAt(gaps, views, 12)).toEqual({ participants: ["a"], everyone: false, until: 18 });
+    expect(absenceAt(gaps, views, 18).participants).toEqual([]);
+    expect(absenceAt(gaps, views, 30.2).participants).toEqual([]);
+  });
+  it("tells a stretch that nobody recorded from one person's absence, and when it ends", () => {
+    const gaps = [gap("a", 10, 8), gap("b", 9, 6)];
+    expect(absenceAt(gaps, views, 12)).toEqual({ participants: ["a", "b"], everyone: true, until: 15 });
   });
 });
 
