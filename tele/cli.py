@@ -1,18 +1,12 @@
-"""The command line: serve, test, check, bench, admin; and the hidden commands that the supervisor starts."""
+"""Where the program begins: serves, becomes one of the server's own processes, or hands over to the command line."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tele.paths import CHECKOUT
-
 if TYPE_CHECKING:
-    import typer
-
     from tele.settings import Settings
 
 
@@ -24,7 +18,9 @@ def main() -> None:
     elif name == "serve" and len(sys.argv) == 2:
         serve()
     else:
-        _commands()()
+        from tele.commands import commands
+
+        commands()()
 
 
 def serve() -> None:
@@ -68,42 +64,3 @@ def _child(name: str, arguments: list[str]) -> None:
 
         number = int(arguments[0])
         asyncio.run(run_until_told(lambda ending: run_worker(settings, number, ending, dict(os.environ))))
-
-
-def run_tests(arguments: list[str]) -> int:
-    """The whole suite, static checks included, with pytest's own summary line at the end; returns its exit code."""
-    if not (CHECKOUT / "tests").is_dir():
-        raise SystemExit("tele: the tests are not part of the installed package; run this in a checkout.")
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=CHECKOUT, check=False).returncode
-
-
-def _commands() -> typer.Typer:
-    """Build the command line; kept out of the way of processes that do not need it."""
-    import typer
-
-    from tele import admin, bench, checkup
-
-    commands = typer.Typer(help="Tele: consultations, lectures and replay for medical consortia.", no_args_is_help=True)
-    commands.command("serve")(serve)
-
-    @commands.command(
-        "test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-    )
-    def test(context: typer.Context) -> None:
-        """Run the whole suite against real peers; arguments go to pytest."""
-        raise SystemExit(run_tests(list(context.args)))
-
-    @commands.command("check")
-    def check() -> None:
-        """Look at this machine and say in plain words what works and what to do about the rest."""
-        from tele.settings import load
-
-        raise SystemExit(checkup.run(load()))
-
-    @commands.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-    def run_bench(context: typer.Context, name: str = typer.Argument("", help="which one; empty lists them")) -> None:
-        """Measure something and print a table and, last, one JSON object."""
-        raise SystemExit(bench.run(name, list(context.args), Path(CHECKOUT)))
-
-    commands.add_typer(admin.commands(), name="admin")
-    return commands

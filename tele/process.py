@@ -52,6 +52,11 @@ def configure_logging(settings: Log) -> None:
     )
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """A browser that went away before its answer is no error of ours: pages close and lines drop all day."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
+
+
 async def run_until_told(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `serve(ending)` until SIGTERM, SIGINT or the loss of the supervisor sets `ending`.
 

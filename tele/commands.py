@@ -1,0 +1,53 @@
+"""The command line: serve, test, check, bench, admin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from tele import admin, bench, checkup, cli
+from tele.paths import CHECKOUT
+from tele.settings import load
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""Everything that follows is for pytest or the benchmark, `--help` too."""
+
+
+def run_tests(arguments: list[str]) -> int:
+    """The whole suite, static checks included, with pytest's own summary line at the end; returns its exit code."""
+    if not (CHECKOUT / "tests").is_dir():
+        raise SystemExit("tele: the tests are not part of the installed package; run this in a checkout.")
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=CHECKOUT, check=False).returncode
+
+
+def test(context: typer.Context) -> None:
+    """Run the whole suite against real peers; arguments go to pytest."""
+    raise SystemExit(run_tests(list(context.args)))
+
+
+def check() -> None:
+    """Look at this machine and say in plain words what works and what to do about the rest."""
+    raise SystemExit(checkup.run(load()))
+
+
+def run_bench(context: typer.Context, name: str = typer.Argument("", help="which one; empty lists them")) -> None:
+    """Measure something and print a table and, last, one JSON object."""
+    raise SystemExit(bench.run(name, list(context.args), Path(CHECKOUT)))
+
+
+def commands() -> typer.Typer:
+    """All commands."""
+    made = typer.Typer(
+        help="Tele: consultations, lectures and replay for medical consortia.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    made.command("serve")(cli.serve)
+    made.command("test", context_settings=PASSED_ON)(test)
+    made.command("check")(check)
+    made.command("bench", context_settings=PASSED_ON)(run_bench)
+    made.add_typer(admin.commands(), name="admin")
+    return made
