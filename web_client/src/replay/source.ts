@@ -1,5 +1,6 @@
 /** Feeds one video element from an HLS playlist, with hls.js or by the browser itself. */
 import type HlsClass from "hls.js";
+import { lazy } from "../lib/lazy";
 
 export interface Source {
   close(): void;
@@ -10,7 +11,13 @@ let library: Promise<Hls> | null = null;
 
 /** hls.js is large: it is fetched once, when the first recording is opened. */
 export function loadHls(): Promise<Hls> {
-  library ??= import("hls.js").then((module) => module.default);
+  library ??= import("hls.js").then(
+    (module) => module.default,
+    (error: unknown) => {
+      library = null;
+      throw error;
+    },
+  );
   return library;
 }
 
@@ -19,7 +26,7 @@ const PATIENCE = 40;
 
 /** Begin at `start` seconds. `onfail` is called once when nothing helps any more. */
 export async function feed(video: HTMLVideoElement, playlist: string, start: number, onfail: (error: Error) => void): Promise<Source> {
-  const Hls = await loadHls();
+  const Hls = await lazy(loadHls);
   if (!Hls.isSupported()) {
     if (!video.canPlayType("application/vnd.apple.mpegurl")) {
       onfail(new Error("this browser plays no HLS"));
