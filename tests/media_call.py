@@ -122,7 +122,13 @@ class Call:
 
     async def state(self, name: str, direction: str, session: str, state: str) -> None:
         """Wait until a peer is in this state."""
-        await self.until(lambda: self.states(name, direction, session)[-1:] == [state], f"{name} {direction} {state}")
+        try:
+            await self.until(lambda: self.states(name, direction, session)[-1:] == [state])
+        except AssertionError:
+            went = self.states(name, direction, session)
+            raise AssertionError(
+                f"{name}'s {direction} peer went {went}, not {state}: {await self.plane.stats()}"
+            ) from None
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The events of one kind."""

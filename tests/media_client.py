@@ -61,6 +61,7 @@ class MediaClient:
         self.on_rtcp: Callable[[bytes], None] = self.rtcp.append
         self.remote: Address = ("", 0)
         self.remote_ufrag = self.remote_password = ""
+        self._early: list[bytes] = []
         self._inbound = dtls.Scratch()
         self._outbound = dtls.Scratch()
         self._association: dtls.DtlsAssociation | None = None
@@ -108,7 +109,9 @@ class MediaClient:
             first = self._inbound.view[0]
             if 128 <= first <= 191:
                 self.received += 1
-                if self.decrypt:
+                if self.keys is None:
+                    self._early.append(bytes(self._inbound.view[:size]))
+                elif self.decrypt:
                     self._secured(size)
             elif first <= 3:
                 self.checks_answered += 1
@@ -156,6 +159,9 @@ class MediaClient:
         self.keys = await self._association.handshake((fingerprint.groups(),), 10)  # type: ignore[arg-type]
         assert self.keys is not None, "the DTLS handshake failed"
         self.connected.set()
+        for data in self._early:  # what came between the server's last flight and the end of the handshake here
+            self._inbound.view[: len(data)] = data
+            self._secured(len(data))
 
     def read_transport(self, description: str) -> None:
         """Take the server's candidate and credentials from a description."""

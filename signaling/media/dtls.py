@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -108,26 +109,33 @@ class _Datagrams:
         self.role = "controlling" if role == "server" else "controlled"
         self._send_now = send
         self._turnstile = turnstile
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_QUEUED)
+        self._queue: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._closed = False
 
     def feed(self, data: bytes) -> bool:
-        try:
-            self._queue.put_nowait(data)
-        except asyncio.QueueFull:
+        if len(self._queue) >= MAX_QUEUED:
             return False
+        self._queue.append(data)
+        self._arrived.set()
         return True
 
     def close(self) -> None:
-        while not self._queue.empty():
-            self._queue.get_nowait()
-        self._queue.put_nowait(None)
+        self._closed = True
+        self._queue.clear()
+        self._arrived.set()
 
     async def _recv(self) -> bytes:
-        data = await self._queue.get()
-        if data is None:
-            raise ConnectionError
-        await self._turnstile.turn()
-        return data
+        while True:
+            while not self._queue:
+                if self._closed:
+                    raise ConnectionError
+                self._arrived.clear()
+                await self._arrived.wait()
+            # The retransmission timer may cancel this wait: the datagram stays in the queue until it can be returned.
+            await self._turnstile.turn()
+            if self._queue:
+                return self._queue.popleft()
 
     async def _send(self, data: bytes) -> None:
         self._send_now(data)

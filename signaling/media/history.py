@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class History:
-    """A ring of canonical packets. `capacity` must be a power of two; 1,024 packets are 3 s at 2.5 Mbit/s."""
+    """A ring of canonical packets. `capacity` must be a power of two; 512 packets are 2 s at 2.5 Mbit/s and 0.6 MB."""
 
     __slots__ = ("_mask", "_numbers", "_packets", "capacity", "highest")
 
-    def __init__(self, capacity: int = 1024) -> None:
+    def __init__(self, capacity: int = 512) -> None:
         if capacity & (capacity - 1) or capacity < 2:
             raise ValueError("capacity must be a power of two")
         self.capacity = capacity

@@ -22,6 +22,8 @@ OUTBOX: Final = 512
 ROUNDS: Final = 4
 """Batches read before the event loop gets its turn."""
 SOCKET_BUFFER: Final = 4 << 20
+ATTEMPTS: Final = 20
+"""Ports tried when any free one will do."""
 MAX_PATHS: Final = 16
 """Addresses remembered per peer: a browser has a handful of interfaces."""
 UNCLAIMED_TCP: Final = 10.0
@@ -88,22 +90,26 @@ class Mux:
         """Bind the port (UDP, and TCP of the same number); raises OSError when it is taken."""
         dual = self._config.bind in ("", "::")
         family = socket.AF_INET6 if dual or ":" in self._config.bind else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
-            sock.bind(("::" if dual else self._config.bind, self._config.port))
-            self.port = sock.getsockname()[1]
-            loop = asyncio.get_running_loop()
-            if self._config.tcp:
-                host = None if dual else self._config.bind
-                self._tcp_server = await loop.create_server(self._accept, host, self.port)
-        except BaseException:
-            sock.close()
-            raise
+        for attempt in range(ATTEMPTS):
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                sock.setblocking(False)
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+                for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                    sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+                sock.bind(("::" if dual else self._config.bind, self._config.port))
+                self.port = sock.getsockname()[1]
+                loop = asyncio.get_running_loop()
+                if self._config.tcp:
+                    host = None if dual else self._config.bind
+                    self._tcp_server = await loop.create_server(self._accept, host, self.port)
+                break
+            except OSError:
+                # With port 0 the kernel chose one that is free for UDP; TCP may be using it.
+                sock.close()
+                if self._config.port or attempt == ATTEMPTS - 1:
+                    raise
         self._sock = sock
         self._inbox = Inbox(INBOX, address.SIZE[family])
         scratch = Scratch()

@@ -20,7 +20,7 @@ from tele.domain.media import CLOCK_RATE, Track
 FIRST_NUMBER: Final = 2_000
 """Where a publication's own numbering begins: packets that come late at the start still have a number above 0."""
 AUDIO_KEPT: Final = 64
-VIDEO_KEPT: Final = 1_024
+VIDEO_KEPT: Final = 512
 KEYFRAME_PATIENCE: Final = 3.0
 """Seconds after which a subscriber that waits for a keyframe is let in without one."""
 

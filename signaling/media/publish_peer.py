@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -83,7 +84,7 @@ class PublishPeer(Peer):
             self._audio_level_extension = media.extensions.get(sdp_lines.URI_AUDIO_LEVEL, self._audio_level_extension)
             if media.mid in self.publications:
                 continue
-            publication = self._open_publication(self, media, lambda mid=media.mid: self._ask_keyframe(mid))  # type: ignore[misc]
+            publication = self._open_publication(self, media, functools.partial(self._ask_keyframe, media.mid))
             self.publications[media.mid] = publication
             self._streams.route(media, publication)
 

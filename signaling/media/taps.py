@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from signaling.media.counters import Counters
 from tele.domain.media import MediaTap, Track
@@ -22,7 +23,8 @@ class Taps:
         """Begin to listen, with what is open already."""
         self._taps.append(tap)
         for track in open_tracks:
-            self._call(lambda track=track: tap.track_opened(track))  # type: ignore[misc]
+            with self._shielded():
+                tap.track_opened(track)
 
     def remove(self, tap: MediaTap) -> None:
         """Stop listening; doing it twice does nothing."""
@@ -32,25 +34,30 @@ class Taps:
     def opened(self, track: Track) -> None:
         """A publication began."""
         for tap in list(self._taps):
-            self._call(lambda tap=tap: tap.track_opened(track))  # type: ignore[misc]
+            with self._shielded():
+                tap.track_opened(track)
 
     def closed(self, publication: str) -> None:
         """A publication ended."""
         for tap in list(self._taps):
-            self._call(lambda tap=tap: tap.track_closed(publication))  # type: ignore[misc]
+            with self._shielded():
+                tap.track_closed(publication)
 
     def packet(self, publication: str, data: bytes, arrival: float) -> None:
         """One decrypted RTP packet."""
         for tap in list(self._taps):
-            self._call(lambda tap=tap: tap.packet(publication, data, arrival))  # type: ignore[misc]
+            with self._shielded():
+                tap.packet(publication, data, arrival)
 
     def sender_report(self, publication: str, ntp: int, rtp: int, arrival: float) -> None:
         """The sender's clock."""
         for tap in list(self._taps):
-            self._call(lambda tap=tap: tap.sender_report(publication, ntp, rtp, arrival))  # type: ignore[misc]
+            with self._shielded():
+                tap.sender_report(publication, ntp, rtp, arrival)
 
-    def _call(self, call: Callable[[], None]) -> None:
+    @contextlib.contextmanager
+    def _shielded(self) -> Iterator[None]:
         try:
-            call()
+            yield
         except Exception as error:  # noqa: BLE001 - whatever a listener does wrong, the call goes on
             self._counters.error("tap_errors", error)
