@@ -46,9 +46,8 @@ def cover(state: State, track: TrackState) -> list[Span]:
             continue
         following = track.segments.get(msn + 1)
         end = following.start if following and msn < state.closed else state.starts[msn + 1] * track.rate // 1000
-        if msn == state.closed and cursor >= end:
-            break
-        # A track whose last segment outlasted the interval after it still needs an entry there, if but a moment's.
+        # A track whose last segment outlasted the interval after it still needs an entry there, if but a moment's: a
+        # player that counts fewer discontinuities in one rendition than in another waits for ever (RFC 8216 §6.2.4).
         end = max(end, cursor + track.rate // 1000)
         spans.append(Span(msn, cursor, end, codec))
         cursor = end

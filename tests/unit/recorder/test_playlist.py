@@ -134,6 +134,21 @@ def test_every_track_covers_every_interval_without_a_hole() -> None:
     assert discontinuities(state) == {1, 2, 3, 4}
 
 
+def test_a_picture_that_outlasts_the_end_has_as_many_entries_as_its_sound() -> None:
+    """hls.js waits for ever when the sound counts one discontinuity more than the picture."""
+    state = State()
+    for line in lines(status="recording"):
+        state.apply(line)
+    name, start = f"audio-{ALICE}", round(33.25 * 48_000)
+    state.apply({"track": name, "open": 5, "init": 0, "start": start})
+    sizes = {"samples": 2, "bytes": 100, "sha256": "05"}
+    state.apply({"track": name, "segment": 5, "init": 0, "start": start, "end": start + 960, **sizes})
+    for line in ({"boundary": 33_250}, {"closed": 5}, {"state": "sealed", "at": 33_250, "quality": {}}):
+        state.apply(line)
+    for track in state.tracks.values():
+        assert [span.msn for span in cover(state, track)] == list(range(6)), track.name
+
+
 def test_summary() -> None:
     summary = summarise(fold("sealed"))
     assert summary["duration"] == 33.25 and summary["started"] == 1_760_000_000.25
