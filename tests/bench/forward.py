@@ -175,7 +175,7 @@ class Verifier:
 async def reports(clients: Sequence[MediaClient]) -> None:
     """A receiver report a second from each subscriber, and the checks that keep consent alive."""
     while True:
-        for client in clients:
+        for client in list(clients):
             client.send_secured(struct.pack("!BBHI", 0x80, 201, 1, 1))
             client.check()
             await asyncio.sleep(1 / len(clients))
@@ -195,6 +195,8 @@ async def measure(subscribers: int, seconds: float, core: int) -> Result:
         await publisher.connect(answer["sdp"])
         source = Publisher(publisher)
         clients: list[MediaClient] = []
+        alive = [publisher]
+        tasks.spawn(reports(alive), "reports")
         for index in range(subscribers):
             name = f"subscriber-{index}"
             await server.call("join", "bench", name, ["H264"])
@@ -206,9 +208,9 @@ async def measure(subscribers: int, seconds: float, core: int) -> Result:
             await server.call("answer", "bench", name, "s", offer["version"], client.answer(offer["sdp"]))
             await client.connect(offer["sdp"])
             clients.append(client)
+            alive.append(client)
         verifier = Verifier(clients[0])
         sending = tasks.spawn(source.run(), "publisher")
-        tasks.spawn(reports([publisher, *clients]), "reports")
         await asyncio.sleep(1.5)
         before = source.sent
         cpu, began = server_cpu(server.process.pid), time.monotonic()
