@@ -43,11 +43,6 @@ export class Player {
   buffered = $state(0);
   resumedAt = $state(0);
   failed = $state.raw<ReadonlySet<string>>(new Set());
-  readonly state = $derived.by((): PlayerState => {
-    if (!this.recording || !this.ready) return "loading";
-    if (this.recording.state === "live") return "live";
-    return this.ended ? "ended" : "replay";
-  });
 
   readonly id: string;
   readonly #clock = new SyncClock();
@@ -61,6 +56,13 @@ export class Player {
   constructor(id: string, autoplay: boolean | "fresh") {
     this.id = id;
     this.#autoplay = autoplay;
+  }
+
+  /** Not a $derived: that would end with the page on which a player was made ahead of its own. */
+  get state(): PlayerState {
+    if (!this.recording || !this.ready) return "loading";
+    if (this.recording.state === "live") return "live";
+    return this.ended ? "ended" : "replay";
   }
 
   /** Fetch the recording, waiting while it is being sealed. Once is enough; after a failure it tries again. */
