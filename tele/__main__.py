@@ -61,7 +61,7 @@ def inputs_digest() -> str:
 def one_at_a_time() -> Iterator[None]:
     """Two commands started together must not set up the same folder at once."""
     VENV.mkdir(exist_ok=True)
-    with (VENV / ".lock").open("w") as lock:
+    with (VENV / ".setting-up").open("w") as lock:  # not ".lock": that one is the installer's own
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
