@@ -81,7 +81,8 @@ class Recorder:
             active.wish = "recording"
             if active.session is None and active.alarm is None:
                 await self._begin(active)
-            return summarise(active.state) | {"state": "alarm" if active.alarm else "recording"}
+            summary = summarise(active.state)
+            return summary | ({"state": "alarm", "reason": active.alarm} if active.alarm else {"state": "recording"})
 
     async def pause(self, recording: str) -> dict[str, Any]:
         """Stop for now: all that was heard is closed and playable. Returns a summary; raises UnknownRecording."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
 from signaling import messages
@@ -14,6 +15,8 @@ from signaling.relay import Relay
 from signaling.rooms import Rooms
 from tele.domain.access import Actor
 from tele.services.tasks import Tasks
+
+log = structlog.get_logger(__name__)
 
 RoomHandler = Callable[[Actor, str, Any], Awaitable[Json]]
 
@@ -59,14 +62,29 @@ class Gateway:
         if message.event == "room.join":
             self._elsewhere.setdefault(sid, {})[room] = node
         call = {"do": message.event, "payload": message.model_dump(), "actor": _pack(actor), "sid": sid}
-        return await self._relay.ask(node, {"call": call})
+        answer = await self._relay.ask(node, {"call": call})
+        if message.event == "room.join":
+            # Once more: if the connection ended meanwhile, its end has to be told after the join as well.
+            self._elsewhere.setdefault(sid, {})[room] = node
+        return answer
 
     async def disconnected(self, sid: str) -> None:
         """A connection of this node ended."""
         await self._rooms.disconnected(sid)
         for node in set(self._elsewhere.pop(sid, {}).values()):
             if self._relay is not None:
-                await self._relay.ask(node, {"call": {"do": "disconnected", "sid": sid}})
+                try:
+                    await self._relay.ask(node, {"call": {"do": "disconnected", "sid": sid}})
+                except SocketError as reason:
+                    log.warning("gateway.end_not_told", node=node, reason=reason.code)
+
+    def sessions(self) -> set[str]:
+        """The sign-in sessions that hold seats on this node; each node looks after its own."""
+        return self._rooms.sessions()
+
+    def expel(self, *, practitioner: str | None = None, sessions: Collection[str] = ()) -> None:
+        """Take the seats on this node of a person, or of these sign-in sessions, and their media with them."""
+        self._rooms.expel(practitioner=practitioner, sessions=sessions)
 
     async def close(self, room: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
         """A call is over (LiveRooms)."""

@@ -143,11 +143,11 @@ class Relay:
             for room in list(self._owned):
                 try:
                     kept = await self._redis.eval(_RENEW, 1, f"tele:room:{room}", self._node, LEASE)
-                except RedisError as reason:
+                    if not kept and not await self._redis.set(f"tele:room:{room}", self._node, nx=True, ex=LEASE):
+                        self._owned.discard(room)
+                except (RedisError, OSError) as reason:
                     log.warning("relay.redis_away", reason=type(reason).__name__)
                     break
-                if not kept and not await self._redis.set(f"tele:room:{room}", self._node, nx=True, ex=LEASE):
-                    self._owned.discard(room)
 
 
 def _channel(node: str) -> str:

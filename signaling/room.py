@@ -18,6 +18,10 @@ class Person:
     name: str = ""
     role: str = ""
     sid: str | None = None
+    session: str = ""
+    """The sign-in session that took the seat; empty after a restart, until its owner is back."""
+    has_media: bool = True
+    """False when the media plane forgot the seat while its owner was away."""
     mic: bool = True
     camera: bool = True
     screen: bool = False
@@ -54,6 +58,8 @@ class Room:
     """Id of the recording, when the patient agreed to one."""
     mark: RecordingMark = "off"
     mark_reason: str | None = None
+    told: Literal["start", "pause"] | None = None
+    """What the recorder was told last; None when that is not known."""
     stage: str | None = None
     people: dict[str, Person] = field(default_factory=dict)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 
 from signaling import messages
-from signaling.ports import Calls, Json, Media, SocketError, Speaker
-from signaling.room import Person, Room
+from signaling.ports import Calls, Json, Media, RunningCall, SocketError, Speaker
+from signaling.room import Person, RecordingMark, Room
+from signaling.room_recordings import RoomRecordings
 from tele.domain.access import Actor
 from tele.domain.seat import participant_id
 from tele.services.tasks import Tasks
@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 
 SEAT_KEPT = 120.0
 """Seconds that a seat waits for somebody who lost the line; as long as the media plane keeps their keys."""
-SEAL_TRIES = 8
+_MARKS: dict[str, RecordingMark] = {"resume": "on", "stop": "paused"}
+"""What an action of the GP makes of the recording; every other one ends it."""
 
 
 class Rooms:
@@ -45,7 +46,9 @@ class Rooms:
         self._tasks = tasks
         self._ice_servers = ice_servers
         self._owns = owns
-        self._segment_seconds = segment_seconds
+        self._recordings = RoomRecordings(
+            media=media, speaker=speaker, calls=calls, tasks=tasks, segment_seconds=segment_seconds
+        )  # fmt: skip
         self._empty_limit = empty_limit
         self._rooms: dict[str, Room] = {}
         self._by_sid: dict[str, set[str]] = {}
@@ -58,25 +61,27 @@ class Rooms:
 
     async def join(self, actor: Actor, sid: str, message: messages.RoomJoin) -> Json:
         """Take the seat of this person, whoever held it (another tab, the page before the reload)."""
-        ticket = await self._calls.ticket(actor, message.room)
         async with self._locked(message.room):
+            # Asked for under the lock: a call that ends meanwhile is closed after this, and nobody is left in it.
+            ticket = await self._calls.ticket(actor, message.room)
             room = self._rooms.get(message.room)
             if room is None:
                 room = self._rooms[message.room] = Room(ticket.room, ticket.consultation, ticket.recording)
             seat = participant_id(room.id, actor.id)
             person = room.people.get(seat)
-            known = person is not None
-            if person is None:
-                person = room.people[seat] = Person(seat)
-            elif person.sid not in (None, sid):
+            known = person is not None and person.has_media
+            if person is not None and person.sid not in (None, sid):
                 await self._unseat(room, person, tell="other-tab")
             answer = await self._media.call(room.id, "join", participant=seat, codecs=list(message.codecs))
-            person.sid, person.practitioner, person.name, person.role = sid, actor.id, ticket.name, ticket.role
+            if person is None:
+                person = room.people[seat] = Person(seat)
+            person.sid, person.session, person.has_media = sid, actor.session_id, True
+            person.practitioner, person.name, person.role = actor.id, ticket.name, ticket.role
             self._absence.pop((room.id, seat), None)
             self._empty_since.pop(room.id, None)
             self._by_sid.setdefault(sid, set()).add(room.id)
             await self._speaker.enter(sid, room.id)
-            await self._obey_recording(room, ticket.mark)
+            await self._recordings.obey(room, ticket.mark)
             await self._show_people(room)
             return {
                 "participant": seat,
@@ -167,25 +172,43 @@ class Rooms:
 
     async def close(self, room_id: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
         """The call is over for everybody: say so at once, then seal the recording."""
+        over = {"room": room_id, "consultation": consultation, "by": by, "reason": reason}
+        before = self._rooms.get(room_id)
+        told = {person.sid for person in before.people.values()} if before else set()
+        # Before the lock: whoever holds it may wait for a media worker that does not answer.
+        await self._speaker.to_room(room_id, "room.ended", over)
         async with self._locked(room_id):
             room = self._rooms.pop(room_id, None)
             self._empty_since.pop(room_id, None)
-            over = {"room": room_id, "consultation": consultation, "by": by, "reason": reason}
-            await self._speaker.to_room(room_id, "room.ended", over)
-            for person in room.people.values() if room else ():
+            for person in list(room.people.values()) if room else ():
+                self._absence.pop((room_id, person.participant), None)
                 if person.sid is not None:
+                    if person.sid not in told:
+                        await self._speaker.to_person(person.sid, "room.ended", over)
                     await self._speaker.exit(person.sid, room_id)
                     self._by_sid.get(person.sid, set()).discard(room_id)
             if recording is not None:
-                self._tasks.spawn(self._seal(room_id, recording), "seal")
+                self._recordings.seal(room_id, recording, over=True)
             self._tasks.spawn(self._close_media(room_id), "close-room")
 
     async def record(self, room_id: str, action: str) -> None:
         """The GP stopped or resumed the recording, or the patient withdrew: the row says so already."""
-        room = self._rooms.get(room_id)
-        if room is not None:
-            async with self._locked(room_id):
-                await self._obey_recording(room, {"resume": "on", "stop": "paused"}.get(action, "off"))
+        async with self._locked(room_id):
+            room = self._rooms.get(room_id)
+            if room is not None:
+                await self._recordings.obey(room, _MARKS.get(action, "off"))
+
+    def sessions(self) -> set[str]:
+        """The sign-in sessions that hold a seat here, whether or not their connection is open now."""
+        return {person.session for room in self._rooms.values() for person in room.people.values() if person.session}
+
+    def expel(self, *, practitioner: str | None = None, sessions: Collection[str] = ()) -> None:
+        """Take the seats of this person, or of these sign-in sessions, at once: their media stops flowing too."""
+        for room in self._rooms.values():
+            seat = participant_id(room.id, practitioner) if practitioner else None
+            for person in room.people.values():
+                if person.participant == seat or person.session in sessions:
+                    self._tasks.spawn(self._expel(room, person, person.session), "expel")
 
     # ------------------------------------------------------------------ what the media plane says
 
@@ -194,7 +217,8 @@ class Rooms:
         room = self._rooms.get(str(event.get("room")))
         kind = event.get("event")
         if kind == "recording":
-            await self._recording_event(event)
+            for recorded in [each for each in self._rooms.values() if each.recording == event.get("recording")]:
+                await self._recordings.heard(recorded, event)
             return
         person = room.people.get(str(event.get("participant"))) if room else None
         if room is None or person is None:
@@ -218,28 +242,34 @@ class Rooms:
         `snapshot` is the worker's own account of its rooms. After a restart of the front it is full and calls simply
         go on; after a restart of the worker it is empty and everybody publishes anew.
         """
-        running = {call.room: call for call in await self._calls.running()}
+        running = {call.room for call in await self._calls.running()}
         alive: dict[str, Json] = snapshot.get("rooms", {})
-        for room_id in alive.keys() - running.keys():
+        for room_id in alive.keys() - running:
             self._tasks.spawn(self._close_media(room_id), "close-room")
-        for room_id, call in running.items():
-            if not belongs(room_id):
-                continue
-            async with self._locked(room_id):
-                room = self._rooms.get(room_id)
-                if room is None and room_id in alive:  # the front restarted: keep the seats of those who will be back
-                    room = self._rooms[room_id] = Room(room_id, call.consultation, call.recording)
-                    for seat in alive[room_id].get("participants", {}):
-                        person = room.people[seat] = Person(seat)
-                        self._await_return(room, person)
-                if room is not None:
-                    room.mark = "off"
-                    if room_id not in alive and room.people:
-                        await self._speaker.to_room(room_id, "media.lost", {"room": room_id})
-                    await self._obey_recording(room, call.mark)
-        for room_id, recording in await self._calls.unsealed():
-            if room_id not in running:
-                self._tasks.spawn(self._seal(room_id, recording), "seal")
+        for room_id in running:
+            if belongs(room_id):
+                try:
+                    await self._restore(room_id, alive.get(room_id))
+                except Exception as refused:
+                    if getattr(refused, "code", None) == "media-down":
+                        raise
+                    log.exception("room.not_restored", room=room_id)  # its trouble is not that of the others
+        await self._seal_left_over(running)
+
+    async def reconcile(self) -> None:
+        """Look again whether rooms are as the rows say, whatever signal was lost on its way. Called now and then."""
+        known = set(self._rooms)  # before the rows are read: what begins meanwhile is not mistaken for over
+        running = {call.room: call for call in await self._calls.running()}
+        for room_id in known - running.keys():
+            if (room := self._rooms.get(room_id)) is not None:
+                await self.close(room_id, room.consultation, room.recording, None, "hung-up")
+        for room_id in known & running.keys():
+            room = self._rooms.get(room_id)
+            if room is not None and self._recordings.differs(room, running[room_id].mark):
+                async with self._locked(room_id):
+                    if (call := await self._running(room_id)) is not None:
+                        await self._recordings.obey(room, call.mark)
+        await self._seal_left_over(running.keys())
 
     async def watch_empty(self, now: float) -> None:
         """End the calls that everybody left long ago, so that their specialist is free again. Called now and then."""
@@ -297,8 +327,54 @@ class Rooms:
     async def _remove(self, room: Room, person: Person) -> None:
         room.people.pop(person.participant, None)
         self._absence.pop((room.id, person.participant), None)
-        await self._media.call(room.id, "leave", participant=person.participant)
+        await self._let_go(room.id, person.participant)
         await self._show_people(room)
+
+    async def _let_go(self, room_id: str, participant: str) -> None:
+        try:
+            await self._media.call(room_id, "leave", participant=participant)
+        except Exception as error:
+            if getattr(error, "code", None) != "media-down":
+                raise
+            log.info("seat.left_while_worker_away", room=room_id)  # when the worker answers again it is told
+
+    async def _expel(self, room: Room, person: Person, session: str) -> None:
+        async with self._locked(room.id):
+            here = self._rooms.get(room.id) is room and room.people.get(person.participant) is person
+            if here and person.session == session:  # else they signed in anew meanwhile
+                await self._unseat(room, person)
+                await self._remove(room, person)
+
+    async def _running(self, room_id: str) -> RunningCall | None:
+        return next((call for call in await self._calls.running() if call.room == room_id), None)
+
+    async def _restore(self, room_id: str, alive: Json | None) -> None:
+        """Make one room and its worker agree; `alive` is the worker's account of the room, if it knows it."""
+        async with self._locked(room_id):
+            call = await self._running(room_id)  # as it is now, under the lock
+            if call is None:
+                return
+            room, seats = self._rooms.get(room_id), (alive or {}).get("participants", {})
+            if room is None and alive is not None:  # the front restarted: keep the seats of those who will be back
+                room = self._rooms[room_id] = Room(room_id, call.consultation, call.recording)
+                for seat in seats:
+                    person = room.people[seat] = Person(seat)
+                    self._await_return(room, person)
+            if room is None:
+                return
+            for seat in seats.keys() - room.people.keys():  # they left while nobody could tell the worker
+                await self._let_go(room_id, seat)
+            room.mark, room.told = "off", None
+            if alive is None and room.people:
+                for person in room.people.values():
+                    person.has_media = person.sid is not None  # who is away does not hear the next line
+                await self._speaker.to_room(room_id, "media.lost", {"room": room_id})
+            await self._recordings.obey(room, call.mark)
+
+    async def _seal_left_over(self, running: Collection[str]) -> None:
+        for room_id, recording in await self._calls.unsealed():
+            if room_id not in running:
+                self._recordings.seal(room_id, recording)
 
     def _await_return(self, room: Room, person: Person) -> None:
         number = self._absence[room.id, person.participant] = next(self._absences)
@@ -313,46 +389,6 @@ class Rooms:
 
     async def _show_people(self, room: Room) -> None:
         await self._speaker.to_room(room.id, "room.people", {"room": room.id, "people": room.public_people()})
-
-    async def _obey_recording(self, room: Room, wanted: str) -> None:
-        """Bring the recorder to where the case wants it; the mark follows the recorder, never runs ahead of it."""
-        if room.recording is None or wanted == room.mark:
-            return
-        if wanted == "on":
-            options: Json = {"low_latency": False, "grid": self._segment_seconds}
-            await self._media.call(room.id, "record.start", recording=room.recording, options=options)
-        elif room.mark == "on":
-            await self._media.call(room.id, "record.pause", recording=room.recording)
-        await self._set_mark(room, wanted, None)
-
-    async def _set_mark(self, room: Room, mark: Any, reason: str | None) -> None:
-        room.mark, room.mark_reason = mark, reason
-        await self._speaker.to_room(room.id, "recording", {"room": room.id, "state": mark, "reason": reason})
-
-    async def _recording_event(self, event: Json) -> None:
-        """The recorder's own changes: it paused for want of disk, or goes on again."""
-        room = next((room for room in self._rooms.values() if room.recording == event.get("recording")), None)
-        if room is None:
-            return
-        if event.get("state") == "alarm":
-            log.error("recording.alarm", room=room.id, reason=event.get("reason"))
-            await self._set_mark(room, "paused", str(event.get("reason") or "disk-full"))
-        elif event.get("state") == "recording" and room.mark == "paused" and room.mark_reason is not None:
-            await self._set_mark(room, "on", None)
-
-    async def _seal(self, room_id: str, recording: str) -> None:
-        """Close the recording; a worker that is just starting is waited for. If all fails, the next start does it."""
-        for attempt in range(SEAL_TRIES):
-            try:
-                summary = await self._media.call(room_id, "record.seal", recording=recording)
-            except Exception as error:
-                if getattr(error, "code", None) != "media-down":
-                    raise
-                await asyncio.sleep(0.25 * 2**attempt)
-                continue
-            await self._calls.sealed(recording, summary)
-            return
-        log.error("recording.not_sealed_yet", recording=recording)
 
     async def _close_media(self, room_id: str) -> None:
         try:

@@ -38,6 +38,8 @@ class Connection:
     actor: Actor
     allowance: float = RATE
     measured: float = field(default_factory=time.monotonic)
+    cut: bool = False
+    """Being closed by us: nothing that still comes from it is listened to."""
 
     def within_rate(self, now: float) -> bool:
         """A token bucket: `RATE` a second, as many in one go."""
@@ -73,6 +75,7 @@ class SocketServer:
         self._connections: dict[str, Connection] = {}
         self.on_presence: Callable[[str], None] = lambda practitioner: None
         """Called when somebody's first page opens or last page closes."""
+        self._has_neighbours = bool(redis_url)
         manager = None
         if redis_url:
             # Notifications only: whatever must not be lost is in the database before it is published here.
@@ -103,13 +106,16 @@ class SocketServer:
         self.sio.attach(app, socketio_path="socket.io")
 
     async def cut_ended(self, alive: Callable[[Collection[str]], Awaitable[Collection[str]]]) -> None:
-        """Close the pages whose session expired, or was revoked on another node. Called now and then."""
+        """End what sessions hold open here that expired, or were revoked elsewhere: pages, seats, media. Called every
+        second; the rows tell every node, so that nothing else has to."""
         sessions = {connection.actor.session_id for connection in self._connections.values()}
+        sessions |= self._gateway.sessions()
         ended = sessions - set(await alive(sessions)) if sessions else set()
-        for connection in list(self._connections.values()):
-            if connection.actor.session_id in ended:
-                await self.to_person(connection.sid, "session.ended", {"reason": "expired"})
-                self._tasks.spawn(self.sio.disconnect(connection.sid), "cut")
+        if ended:
+            for connection in self._connections.values():
+                if connection.actor.session_id in ended:
+                    self._cut(connection, "expired")
+            self._gateway.expel(sessions=ended)
 
     @property
     def connections(self) -> int:
@@ -132,16 +138,18 @@ class SocketServer:
             await self.practitioner(person, event, payload)
 
     async def ended(self, practitioner_id: str, session_ids: Collection[str] | None, reason: str) -> None:
-        """Close every page of these sessions, on any node: each node hears the event and cuts its own connections."""
-        rooms = (
-            [f"session:{each}" for each in session_ids] if session_ids is not None else [f"person:{practitioner_id}"]
-        )
-        for room in rooms:
-            await self._emit("session.ended", {"reason": reason}, room)
-        for connection in list(self._connections.values()):
+        """Close every page of these sessions and take their seats in calls; other nodes do so at their next look."""
+        for connection in self._connections.values():
             mine = connection.actor.id == practitioner_id
             if mine and (session_ids is None or connection.actor.session_id in session_ids):
-                self._tasks.spawn(self.sio.disconnect(connection.sid), "cut")
+                self._cut(connection, reason)
+        self._gateway.expel(
+            practitioner=practitioner_id if session_ids is None else None, sessions=session_ids or ()
+        )  # fmt: skip
+        if self._has_neighbours:  # whose pages need not wait for that look
+            everywhere = [f"person:{practitioner_id}"]
+            for room in everywhere if session_ids is None else [f"session:{each}" for each in session_ids]:
+                await self._emit("session.ended", {"reason": reason}, room)
 
     async def to_person(self, sid: str, event: str, payload: Json) -> None:
         """To one connection."""
@@ -161,6 +169,15 @@ class SocketServer:
 
     async def _emit(self, event: str, payload: Json, to: str, skip: str | None = None) -> None:
         await self.sio.emit(event, payload, to=to, skip_sid=skip)
+
+    def _cut(self, connection: Connection, reason: str) -> None:
+        if not connection.cut:
+            connection.cut = True
+            self._tasks.spawn(self._close(connection, reason), "cut")
+
+    async def _close(self, connection: Connection, reason: str) -> None:
+        await self.to_person(connection.sid, "session.ended", {"reason": reason})
+        await self.sio.disconnect(connection.sid)
 
     # ------------------------------------------------------------------ connections and messages
 
@@ -188,15 +205,17 @@ class SocketServer:
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
-        await self._gateway.disconnected(sid)
-        if self._presence.closed(connection.actor.id):
-            if isinstance(self._presence, SharedPresence):
-                await self._presence.gone(connection.actor.id)
-            self.on_presence(connection.actor.id)
+        try:
+            await self._gateway.disconnected(sid)
+        finally:  # whatever the rooms say: who has no page open must be reached by mail and telephone
+            if self._presence.closed(connection.actor.id):
+                if isinstance(self._presence, SharedPresence):
+                    await self._presence.gone(connection.actor.id)
+                self.on_presence(connection.actor.id)
 
     async def _message(self, event: str, sid: str, *payload: object) -> Json | None:
         connection = self._connections.get(sid)
-        if connection is None:
+        if connection is None or connection.cut:
             return _refused("signed-out", "connect again")
         if not connection.within_rate(time.monotonic()):
             return None if event in NOISY else _refused("too-many", "slow down")
@@ -216,6 +235,9 @@ class SocketServer:
                 return _refused(code, str(error))
             log.exception("socket.handler_failed", message=event)
             return _refused("internal", "the server made a mistake; it is logged")
+        finally:
+            if sid not in self._connections:  # it ended while this was done, and may have left a seat taken
+                await self._gateway.disconnected(sid)
         return {"ok": True, **answer}
 
     def _hello(self, connection: Connection) -> Json:

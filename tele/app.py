@@ -51,8 +51,10 @@ from tele.web.health import Health
 
 log = structlog.get_logger(__name__)
 
+SWEEP_SESSIONS = 1.0
+"""Seconds between looks at who was signed out, on another node or at the console: sockets and media end with it."""
 SWEEP = 15.0
-"""Seconds between looks at what ends by itself: sessions and calls that everybody left."""
+"""Seconds between looks at what ends by itself: calls that everybody left, recordings that could not be sealed."""
 SWEEP_FILES = 3600.0
 
 
@@ -147,7 +149,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
             tasks.spawn(presence.run(), "presence")
         await media.start(rooms.media_event, rooms.worker_up)
         await engine.start(services)
-        tasks.spawn(_sweep(sockets, rooms, services), "sweep")
+        tasks.spawn(_sweep_sessions(sockets, services), "sweep-sessions")
+        tasks.spawn(_sweep(rooms), "sweep")
         tasks.spawn(_sweep_files(services), "sweep-files")
         yield
         await engine.stop()
@@ -205,11 +208,20 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-async def _sweep(sockets: SocketServer, rooms: Rooms, services: Services) -> None:
+async def _sweep_sessions(sockets: SocketServer, services: Services) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SESSIONS)
+        try:
+            await sockets.cut_ended(lambda sessions: sign_in.alive(services, sessions))
+        except Exception:  # the next look may be luckier
+            log.exception("sweep.sessions_failed")
+
+
+async def _sweep(rooms: Rooms) -> None:
     while True:
         await asyncio.sleep(SWEEP)
         try:
-            await sockets.cut_ended(lambda sessions: sign_in.alive(services, sessions))
+            await rooms.reconcile()
             await rooms.watch_empty(time.monotonic())
         except Exception:  # what ends by itself can end at the next look
             log.exception("sweep.failed")

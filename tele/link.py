@@ -23,6 +23,8 @@ MAX_FRAME = 8 * 1024 * 1024
 """Bytes; the largest message is a snapshot of all rooms."""
 MAX_BACKLOG = 32 * 1024 * 1024
 """Bytes that may wait to be read by the other side before it counts as dead."""
+GREETING_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds between attempts to bring the rooms of a worker that came up to what the database says."""
 CALL_LIMIT = 15.0
 """Seconds a call may take: a worker that does not answer is treated like one that is down."""
 
@@ -222,12 +224,17 @@ class RemoteNode:
                     answer.set_exception(ConnectionResetError("the media worker went away"))
 
     async def _told_up(self) -> None:
-        try:
-            await self._on_up()
-        except LinkDown:
-            log.info("link.worker_lost_while_greeting")  # the next connection greets again
-        except Exception:  # the greeting repairs rooms; its failure must not cut the link
-            log.exception("link.greeting_failed")
+        for pause in GREETING_PAUSES:
+            try:
+                await self._on_up()
+                return
+            except LinkDown:
+                if self._writer is None:
+                    log.info("link.worker_lost_while_greeting")  # the next connection greets again
+                    return
+            except Exception:  # the greeting repairs rooms; its failure must not cut the link
+                log.exception("link.greeting_failed")
+            await asyncio.sleep(pause)  # the database was busy, or the worker was: calls wait for their recorder
 
 
 class LocalNode:

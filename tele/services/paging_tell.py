@@ -48,7 +48,7 @@ async def rings_of(tx: AsyncSession, practitioner: str | None = None) -> list[tu
     if practitioner is not None:
         query = query.where(PageRow.practitioner == practitioner)
     found = []
-    for page, row in (await tx.execute(query)):
+    for page, row in await tx.execute(query):
         ring = Ring(page.id, page.practitioner, page.sent_at, page.expires_at, ())
         found.append((page.practitioner, await ring_view(tx, row, ring)))
     return found

@@ -95,7 +95,7 @@ async def expected_wait_of(tx: AsyncSession, specialty: str, urgency: str | None
     )
     if urgency is not None:
         query = query.where(ServiceRequest.urgency == urgency)
-    recent = (await tx.execute(query.order_by(ServiceRequest.accepted_at.desc()).limit(SAMPLE)))
+    recent = await tx.execute(query.order_by(ServiceRequest.accepted_at.desc()).limit(SAMPLE))
     return expected_wait([(accepted - asked).total_seconds() for asked, accepted in recent if accepted])
 
 

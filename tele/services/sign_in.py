@@ -99,12 +99,15 @@ async def alive(services: Services, session_ids: Collection[str]) -> set[str]:
     """Which of these sessions still count, of accounts that are still open: for what holds connections open."""
     now = services.clock()
     query = (
-        select(SignInSession)
+        select(SignInSession.id)
         .join(Practitioner, Practitioner.id == SignInSession.practitioner)
-        .where(SignInSession.id.in_(session_ids), Practitioner.active)
-    )
+        .where(
+            SignInSession.id.in_(session_ids), Practitioner.active, SignInSession.revoked_at.is_(None),
+            SignInSession.expires_at > now, SignInSession.last_seen_at > now - services.limits.session_idle,
+        )
+    )  # fmt: skip
     async with services.database.reading() as tx:
-        return {row.id for row in await tx.scalars(query) if is_alive(row, services.limits, now)}
+        return set(await tx.scalars(query))
 
 
 async def sign_out(services: Services, actor: Actor, everywhere: bool = False) -> None:

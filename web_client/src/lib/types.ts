@@ -151,6 +151,8 @@ export type May =
   | "stop-recording"
   | "resume-recording"
   | "withdraw-recording"
+  | "give-consent"
+  | "withdraw-consent"
   | "write-opinion"
   | "sign"
   | "add-addendum"
