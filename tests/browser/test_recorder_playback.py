@@ -180,7 +180,7 @@ async def test_replay_keeps_session_time_through_gaps_and_changes(
         assert {frame["luma"] > 120 for frame in seen if present(frame["time"])} == {True, False}
         if participant == BOB:
             assert all(frame["luma"] < 10 for frame in seen if 24.5 < frame["time"] < 31.5)
-        # At four times the speed a busy machine now and then draws the picture before; an offset would be wrong everywhere.
+        # At this speed a busy machine now and then draws the picture before; an offset would be wrong everywhere.
         assert len(wrong := out_of_time(seen, present)) <= len(seen) // 50, wrong
         assert await page.evaluate("video.duration") == pytest.approx(summary["duration"], abs=0.3)
         await page.close()
