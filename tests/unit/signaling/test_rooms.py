@@ -353,7 +353,7 @@ async def test_a_seat_is_given_up_though_the_worker_is_away_and_the_worker_is_to
     await world.rooms.leave("b", messages.RoomLeave(room=ROOM))
     assert [person["name"] for person in world.speaker.events("room.people")[-1]["people"]] == ["Chen Jie"]
     world.media.refusals.clear()
-    seats = {participant_id(ROOM, each.id): {} for each in (GP, SPEC)}
+    seats: Json = {participant_id(ROOM, each.id): {} for each in (GP, SPEC)}
     await world.rooms.worker_up({"rooms": {ROOM: {"participants": seats}}}, lambda room: True)
     assert world.media.calls[-1] == ("record.start", world.media.calls[-1][1])
     assert ("leave", {"room": ROOM, "participant": participant_id(ROOM, SPEC.id)}) in world.media.calls
