@@ -98,6 +98,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         authenticate=authenticate, audience=audience, presence=presence, tasks=tasks, origins=edge.is_own,
         redis_url=settings.redis.url,
     )  # fmt: skip
+    library = Library(settings.recordings_dir, PlainVault())
     services = Services(
         database=database,
         clock=_now,
@@ -112,6 +113,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         attempts=Attempts(rate=f"{settings.sessions.lockout_failures} per {settings.sessions.lockout_minutes} minutes"),
         reference=reference,
         limits=_limits(settings),
+        recorded=library.summary,
     )
     resolve = sessions.resolver(services, edge)
     encounters = Encounters(services)
@@ -136,7 +138,6 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
-    library = Library(settings.recordings_dir, PlainVault())
     replay = replay_routes(library, routing.replay_authoriser(services, edge))
     routing.attach(app, services, edge, resolve, health=health, replay=replay, client=WebClient(web_client()))
     sockets.attach(app, gateway)

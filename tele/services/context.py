@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from tele.services.attempts import Attempts
 from tele.services.channels import Channels
@@ -30,6 +31,11 @@ class Limits:
     draft_files_kept: timedelta = timedelta(hours=24)
 
 
+def _nothing_recorded(recording: str) -> dict[str, Any] | None:
+    """For where no recorder is."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a use case needs. Services know neither HTTP nor sockets."""
@@ -47,5 +53,7 @@ class Services:
     reference: Reference
     limits: Limits = field(default_factory=Limits)
     channels: Channels = field(default_factory=Channels)
+    recorded: Callable[[str], dict[str, Any] | None] = _nothing_recorded
+    """The recorder's summary of a recording as far as it is on disk; None when there is nothing. Blocks on the disk."""
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Held by whatever decodes pictures or makes PDFs in a thread: two at a time, whoever asks."""

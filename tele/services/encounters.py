@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor, Relation, allows
 from tele.domain.refusals import Conflict, Unknown
-from tele.domain.seat import participant_id
 from tele.services.announce import changed
 from tele.services.cases import find, relation_to, touch
 from tele.services.context import Services
+from tele.services.recorded import with_people
 from tele.store import audit
 from tele.store.tables import Consent, DocumentReference, Encounter, Message, Practitioner, Recording, ServiceRequest
+
+log = structlog.get_logger(__name__)
 
 RecordingAction = Literal["stop", "resume", "withdraw"]
 RecordingWish = Literal["on", "paused", "off"]
@@ -157,14 +160,19 @@ class Encounters:
         """The recorder closed the recording: from now on it can be replayed."""
         now = self._services.clock()
         async with self._services.database.transaction() as tx:
-            recording = await tx.get(Recording, recording_id)
-            if recording is None or recording.sealed_at is not None:
+            found = await tx.get(Recording, recording_id)
+            if found is None or found.sealed_at is not None:
                 return
+            encounter = await tx.get_one(Encounter, found.encounter)
+            request = await self._lock(tx, encounter.request)
+            # Read again under the lock: the patient may have withdrawn this very moment, and that stands.
+            recording = await tx.get_one(Recording, recording_id, populate_existing=True)
+            if recording.sealed_at is not None:
+                return
+            touch(request, now)
             recording.sealed_at = now
             recording.duration = float(summary.get("duration") or 0.0)
-            encounter = await tx.get_one(Encounter, recording.encounter)
-            request = await self._touch(tx, encounter.request, now)
-            recording.summary = _with_people(summary, encounter, request)
+            recording.summary = await with_people(tx, summary, encounter, request)
             if recording.state != "withdrawn":
                 recording.state = "sealed"
             audit.record(
@@ -181,7 +189,7 @@ class Encounters:
         A second hang-up, or one after the other side's, changes nothing and is no mistake.
         """
         async with self._services.database.transaction() as tx:
-            await find(tx, actor, request_id, Action.HANG_UP)
+            await find(tx, actor, request_id, Action.HANG_UP, lock=True)
             name = await tx.scalar(select(Practitioner.name).where(Practitioner.id == actor.id))
             ended = await self._end(tx, request_id, actor)
         if ended is not None:
@@ -208,34 +216,32 @@ class Encounters:
         now = self._services.clock()
         allowed = {"stop": ("recording",), "resume": ("paused",), "withdraw": ("recording", "paused", "sealed")}[action]
         async with self._services.database.transaction() as tx:
-            case = await find(tx, actor, request_id, rule)
-            found = (
-                await tx.execute(
-                    select(Recording, Encounter)
-                    .join(Encounter, Recording.encounter == Encounter.id)
-                    .where(Encounter.request == request_id)
-                    .order_by(Encounter.started_at.desc())
-                )
-            ).first()
-            if found is None or found[0].state not in allowed:
+            request = (await find(tx, actor, request_id, rule, lock=True)).row
+            rows = await tx.execute(
+                select(Recording, Encounter)
+                .join(Encounter, Recording.encounter == Encounter.id)
+                .where(Encounter.request == request_id, Recording.state.in_(allowed))
+            )
+            # A case that was handed over after a call has several: one consent, and its withdrawal, is for all.
+            found = [
+                (recording, encounter)
+                for recording, encounter in rows
+                if action == "withdraw" or encounter.status == "in-progress"
+            ]
+            if not found:
                 raise Conflict("not-recording")
-            recording, encounter = found
-            if action != "withdraw" and encounter.status != "in-progress":
-                raise Conflict("not-recording")
-            recording.state = {"stop": "paused", "resume": "recording", "withdraw": "withdrawn"}[action]
+            for recording, _ in found:
+                recording.state = {"stop": "paused", "resume": "recording", "withdraw": "withdrawn"}[action]
+                audit.record(
+                    tx, actor=actor, action=f"recording.{action}", subject_type="recording", subject_id=recording.id,
+                    at=now, id=self._services.new_id(),
+                )  # fmt: skip
             if action == "withdraw":
-                await tx.execute(
-                    update(Consent)
-                    .where(Consent.request == request_id, Consent.kind == "recording", Consent.withdrawn_at.is_(None))
-                    .values(withdrawn_at=now, withdrawn_by=actor.id)
-                )
-            request = await self._touch(tx, case.row.id, now)
-            audit.record(
-                tx, actor=actor, action=f"recording.{action}", subject_type="recording", subject_id=recording.id,
-                at=now, id=self._services.new_id(),
-            )  # fmt: skip
-        if self._rooms is not None and encounter.status == "in-progress":
-            await self._rooms.record(encounter.id, action)
+                await self._withdraw_consent(tx, actor, request_id, now)
+            touch(request, now)
+        for _, encounter in found:
+            if self._rooms is not None and encounter.status == "in-progress":
+                await _follows(self._rooms.record(encounter.id, action), encounter.id)
         await changed(self._services, request, "recording")
 
     # ------------------------------------------------------------------ inside
@@ -244,6 +250,7 @@ class Encounters:
         self, tx: AsyncSession, request_id: str, actor: Actor | None
     ) -> tuple[ServiceRequest, Encounter, Recording | None] | None:
         now = self._services.clock()
+        request = await self._lock(tx, request_id)
         room = await tx.scalar(
             update(Encounter)
             .where(Encounter.request == request_id, Encounter.status == "in-progress")
@@ -253,7 +260,7 @@ class Encounters:
         if room is None:
             return None  # the other side was quicker
         encounter = await tx.get_one(Encounter, room, populate_existing=True)
-        request = await self._touch(tx, request_id, now)
+        touch(request, now)
         request.stage = "awaiting-opinion"
         recording = await self._recording(tx, room)
         audit.record(
@@ -266,16 +273,28 @@ class Encounters:
         self, request: ServiceRequest, encounter: Encounter, recording: Recording | None, *, by: str | None, reason: str
     ) -> None:
         if self._rooms is not None:
-            await self._rooms.close(encounter.id, request.id, recording.id if recording else None, by, reason)
+            close = self._rooms.close(encounter.id, request.id, recording.id if recording else None, by, reason)
+            await _follows(close, encounter.id)
         await changed(self._services, request, "ended")
         if request.accepted_by is not None:
             for listener in self._listeners:
                 await listener.encounter_ended(request.accepted_by)
 
-    async def _touch(self, tx: AsyncSession, request_id: str, now: datetime) -> ServiceRequest:
-        request = await tx.get_one(ServiceRequest, request_id)
-        touch(request, now)
-        return request
+    async def _withdraw_consent(self, tx: AsyncSession, actor: Actor, request_id: str, now: datetime) -> None:
+        given = update(Consent).where(
+            Consent.request == request_id, Consent.kind == "recording", Consent.withdrawn_at.is_(None)
+        )
+        taken_back = given.values(withdrawn_at=now, withdrawn_by=actor.id).returning(Consent.id)
+        for consent in (await tx.scalars(taken_back)).all():
+            audit.record(
+                tx, actor=actor, action="consent.withdraw", subject_type="consultation", subject_id=request_id, at=now,
+                id=self._services.new_id(), details={"consent": consent, "kind": "recording"},
+            )  # fmt: skip
+
+    @staticmethod
+    async def _lock(tx: AsyncSession, request_id: str) -> ServiceRequest:
+        """The request as it is now, for us alone until the transaction ends; always taken before the call's rows."""
+        return await tx.get_one(ServiceRequest, request_id, with_for_update=True)
 
     @staticmethod
     async def _recording(tx: AsyncSession, encounter_id: str) -> Recording | None:
@@ -283,12 +302,13 @@ class Encounters:
         return found
 
 
-def _with_people(summary: dict[str, Any], encounter: Encounter, request: ServiceRequest) -> dict[str, Any]:
-    """The recorder knows seats; the case knows who sat there."""
-    people = [person for person in (request.requester, request.accepted_by) if person]
-    seats = {participant_id(encounter.id, person): person for person in people}
-    tracks = [{**track, "practitioner": seats.get(track.get("participant"))} for track in summary.get("tracks", [])]
-    return {**summary, "tracks": tracks}
+async def _follows(work: Awaitable[None], room: str) -> None:
+    """Let the live room do what is committed. It looks at the rows by itself now and then, so that nobody is told of a
+    failure whose cause will be gone."""
+    try:
+        await work
+    except Exception:
+        log.exception("encounter.room_does_not_follow", room=room)
 
 
 def _in_progress(encounter: Encounter, recording: Recording | None) -> CallInProgress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from tele.services.case_rows import People, load_people
 from tele.services.cases import relation_to
 from tele.services.context import Services
 from tele.services.cursors import read_cursor, write_cursor
+from tele.services.recorded import with_people
 from tele.services.view_consultation import message_view
 from tele.services.views import MessageView, PersonRef
 from tele.store import audit
@@ -88,7 +90,8 @@ async def list_recordings(services: Services, actor: Actor, state: State | None,
         for row in found[:PAGE]:
             recording, encounter, request = row
             if allows(actor, Action.REPLAY, await relation_to(tx, actor, request)):
-                items.append(await _summary(services, tx, actor, (recording, encounter, request)))
+                told = await _told(services, tx, (recording, encounter, request))
+                items.append(await _summary(services, tx, actor, (recording, encounter, request), told))
     last = found[PAGE - 1] if len(found) > PAGE else None
     return RecordingPage(items=items, next=write_cursor(last[1].started_at, last[0].id) if last else None)
 
@@ -97,8 +100,9 @@ async def view_recording(services: Services, actor: Actor, recording_id: str) ->
     """One recording with what was written while it ran. Raises Unknown."""
     async with services.database.reading() as tx:
         found = await find_recording(tx, actor, recording_id)
-        recording, encounter, _ = found
-        summary = await _summary(services, tx, actor, found)
+        encounter = found[1]
+        told = await _told(services, tx, found)
+        summary = await _summary(services, tx, actor, found, told)
         lines = (
             await tx.scalars(select(Message).where(Message.encounter == encounter.id).order_by(Message.at).limit(5000))
         ).all()
@@ -110,7 +114,7 @@ async def view_recording(services: Services, actor: Actor, recording_id: str) ->
     return RecordingView(
         **dict(summary),
         messages=[message_view(line, people) for line in lines],
-        gaps=_gaps(recording.summary),
+        gaps=_gaps(told),
     )
 
 
@@ -143,14 +147,25 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
     )
 
 
-async def _summary(services: Services, tx: AsyncSession, actor: Actor, found: Found) -> RecordingSummary:
+async def _told(services: Services, tx: AsyncSession, found: Found) -> dict[str, Any]:
+    """The recorder's account: as it was sealed, or what is on disk of one that runs or was cut off by a crash."""
     recording, encounter, request = found
-    tracks = [each for each in recording.summary.get("tracks", []) if isinstance(each, dict)]
+    if recording.sealed_at is not None:
+        return recording.summary
+    on_disk = await asyncio.to_thread(services.recorded, recording.id)
+    return await with_people(tx, on_disk, encounter, request) if on_disk else {}
+
+
+async def _summary(
+    services: Services, tx: AsyncSession, actor: Actor, found: Found, told: dict[str, Any]
+) -> RecordingSummary:
+    recording, encounter, request = found
+    tracks = [each for each in told.get("tracks", []) if isinstance(each, dict)]
     people = await load_people(tx, actor.language, {str(each.get("practitioner")) for each in tracks})
     specialty = services.reference.specialties.get(request.specialty)
     label = specialty.name.in_language(actor.language) if specialty else request.specialty
     started = recording.started_at or encounter.started_at
-    so_far = (services.clock() - started).total_seconds()
+    so_far = float(told["duration"]) if tracks else (services.clock() - started).total_seconds()
     return RecordingSummary(
         id=recording.id,
         title=f"{label} · {excerpt(request.question)}",
@@ -158,7 +173,7 @@ async def _summary(services: Services, tx: AsyncSession, actor: Actor, found: Fo
         duration=recording.duration if recording.duration is not None else max(0.0, so_far),
         started=started,
         tracks=[track for each in tracks if (track := _track(recording.id, request, each, people))],
-        chapters=list(recording.summary.get("chapters", [])),
+        chapters=list(told.get("chapters", [])),
         consultation=request.id,
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from tele.domain.ids import new_id
+from tele.services.recorded import with_people
+from tele.web.encounters import ENCOUNTERS
 from tests.flow.house import House
 from tests.flow.test_api_files import picture
 
@@ -67,3 +70,22 @@ async def test_two_signatures_at_once_are_one(house: House) -> None:
     assert (other.status, (await other.json())["code"]) == (409, "opinion-signed")
     listed = await (await spec.get("/api/consultations?scope=closed")).json()
     assert [each["id"] for each in listed["items"]] == [case]
+
+
+async def test_a_withdrawal_while_the_recording_is_sealed_stands(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = (await house.ask())["id"]
+    await house.accept(case, "spec")
+    gp = await house.client("gp")
+    recording = (await house.see("gp", case))["recording"]["id"]
+    withdrawals = []
+
+    async def in_the_middle(*arguments: Any) -> dict[str, Any]:
+        withdraw = gp.post(f"/api/consultations/{case}/recording", json={"action": "withdraw"})
+        withdrawals.append(asyncio.create_task(withdraw))
+        await asyncio.wait(withdrawals, timeout=0.5)  # either it is done now, or it waits for us
+        return await with_people(*arguments)
+
+    monkeypatch.setattr("tele.services.encounters.with_people", in_the_middle)
+    await house.app[ENCOUNTERS].sealed(recording, {"duration": 1.0, "tracks": []})
+    assert (await withdrawals[0]).status == 200
+    assert (await house.see("gp", case))["recording"]["state"] == "withdrawn"

@@ -6,6 +6,7 @@ from typing import Any
 
 from tele.domain.seat import participant_id
 from tele.services.encounters import Encounters
+from tele.web.encounters import ENCOUNTERS
 from tests.flow.house import House
 
 
@@ -87,6 +88,51 @@ async def test_a_withdrawn_recording_is_gone_for_everybody(house: House) -> None
         assert (await (await house.client(who)).get(f"/api/recordings/{recording}")).status == 404
     again = await gp.post(f"/api/consultations/{case}/recording", json={"action": "resume"})
     assert again.status == 409
+
+
+async def test_a_withdrawal_is_audited_and_covers_the_call_before_a_hand_over(house: House) -> None:
+    case, room, first = await recorded(house)
+    spec = await house.client("spec")
+    await spec.post(f"/api/consultations/{case}/hang-up")
+    assert (await spec.post(f"/api/consultations/{case}/hand-over", json={})).status == 204
+    await seal(house, room, first)
+    (kept,) = await listed(house, "gp")
+    assert {track["participant"]["name"] for track in kept["tracks"]} == {"Dr Li Na", "Dr Zhang Wei"}
+    await house.accept(case, "spec2")
+    second = (await house.see("gp", case))["recording"]["id"]
+    assert {each["id"] for each in await listed(house, "gp")} == {first, second}
+    gp = await house.client("gp")
+    assert (await gp.post(f"/api/consultations/{case}/recording", json={"action": "withdraw"})).status == 200
+    assert await listed(house, "gp") == []
+    for recording in (first, second):
+        assert (await gp.get(f"/api/recordings/{recording}")).status == 404
+        assert ("recording.withdraw", await house.person("gp")) in await house.audited(recording)
+    audited = [entry for entry in await house.audited(case) if entry[0] == "consent.withdraw"]
+    assert audited == [("consent.withdraw", await house.person("gp"))]
+
+
+async def test_what_is_committed_stands_though_the_room_cannot_be_told(house: House) -> None:
+    class Deaf:
+        async def close(self, *_: object) -> None:
+            raise ConnectionError
+
+        async def record(self, *_: object) -> None:
+            raise ConnectionError
+
+    case, _, _ = await recorded(house)
+    free: list[str] = []
+
+    class Free:
+        async def encounter_ended(self, practitioner_id: str) -> None:
+            free.append(practitioner_id)
+
+    house.app[ENCOUNTERS].connect(Deaf(), Free())
+    gp = await house.client("gp")
+    assert (await gp.post(f"/api/consultations/{case}/recording", json={"action": "stop"})).status == 200
+    assert (await gp.post(f"/api/consultations/{case}/hang-up")).status == 200
+    assert free == [await house.person("spec")]
+    told = [payload["what"] for _, _, event, payload in house.live.told if event == "consultation"]
+    assert told[-2:] == ["recording", "ended"]
 
 
 async def test_without_consent_nothing_is_recorded(house: House) -> None:

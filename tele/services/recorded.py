@@ -1,0 +1,25 @@
+"""What the recorder tells of a recording, with people where it knows only seats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tele.domain.seat import participant_id
+from tele.store.tables import Encounter, Page, ServiceRequest
+
+
+async def with_people(
+    tx: AsyncSession, summary: dict[str, Any], encounter: Encounter, request: ServiceRequest
+) -> dict[str, Any]:
+    """The recorder's summary with `practitioner` added to each track; None for a seat that nobody of the case had.
+
+    Who was rung is looked at as well: the case may have been handed over since the call.
+    """
+    rung = await tx.scalars(select(Page.practitioner).where(Page.request == request.id).distinct())
+    people = {request.requester, *rung, *([request.accepted_by] if request.accepted_by else [])}
+    seats = {participant_id(encounter.id, person): person for person in people}
+    tracks = [{**track, "practitioner": seats.get(track.get("participant"))} for track in summary.get("tracks", [])]
+    return {**summary, "tracks": tracks}
