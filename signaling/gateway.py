@@ -54,19 +54,30 @@ class Gateway:
     async def handle(self, actor: Actor, sid: str, message: messages.ClientMessage) -> Json:
         """Carry out a message about a room, wherever that is."""
         room: str = message.room  # type: ignore[attr-defined]
-        node = self._elsewhere.get(sid, {}).get(room) if message.event != "room.join" else None
-        if node is None and self._relay is not None:
-            node = await self._relay.owner(room)
-        if self._relay is None or node is None or node == self._node:
+        if self._relay is None:
             return await self.handlers[message.event](actor, sid, message)
         if message.event == "room.join":
+            return await self._join(self._relay, actor, sid, message)
+        node = self._elsewhere.get(sid, {}).get(room, self._node)  # who has not joined has no seat anywhere
+        if node == self._node:
+            return await self.handlers[message.event](actor, sid, message)
+        return await self._relay.ask(node, {"call": _call(actor, sid, message)})
+
+    async def _join(self, relay: Relay, actor: Actor, sid: str, message: messages.ClientMessage) -> Json:
+        room: str = message.room  # type: ignore[attr-defined]
+        node = await relay.owner(room)
+        if node != self._node:
             self._elsewhere.setdefault(sid, {})[room] = node
-        call = {"do": message.event, "payload": message.model_dump(), "actor": _pack(actor), "sid": sid}
-        answer = await self._relay.ask(node, {"call": call})
-        if message.event == "room.join":
+            answer = await relay.ask(node, {"call": _call(actor, sid, message)})
             # Once more: if the connection ended meanwhile, its end has to be told after the join as well.
             self._elsewhere.setdefault(sid, {})[room] = node
-        return answer
+            return answer
+        self._elsewhere.get(sid, {}).pop(room, None)
+        try:
+            return await self.handlers[message.event](actor, sid, message)
+        finally:
+            if not self._rooms.has(room):  # whoever was refused has made this node no room's owner
+                await relay.release(room)
 
     async def disconnected(self, sid: str) -> None:
         """A connection of this node ended."""
@@ -123,6 +134,10 @@ class Gateway:
             message = messages.parse(str(what), call["payload"])
             return await self.handlers[message.event](_unpack(call["actor"]), str(call["sid"]), message)
         return {}
+
+
+def _call(actor: Actor, sid: str, message: messages.ClientMessage) -> Json:
+    return {"do": message.event, "payload": message.model_dump(), "actor": _pack(actor), "sid": sid}
 
 
 def _pack(actor: Actor) -> Json:

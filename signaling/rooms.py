@@ -189,7 +189,7 @@ class Rooms:
                     self._by_sid.get(person.sid, set()).discard(room_id)
             if recording is not None:
                 self._recordings.seal(room_id, recording, over=True)
-            self._tasks.spawn(self._close_media(room_id), "close-room")
+            self._tasks.spawn(self._tell_worker(room_id, "close_room"), "close-room")
 
     async def record(self, room_id: str, action: str) -> None:
         """The GP stopped or resumed the recording, or the patient withdrew: the row says so already."""
@@ -197,6 +197,10 @@ class Rooms:
             room = self._rooms.get(room_id)
             if room is not None:
                 await self._recordings.obey(room, _MARKS.get(action, "off"))
+
+    def has(self, room_id: str) -> bool:
+        """Whether the call is here, or somebody is just being let into it."""
+        return room_id in self._rooms or room_id in self._locks
 
     def sessions(self) -> set[str]:
         """The sign-in sessions that hold a seat here, whether or not their connection is open now."""
@@ -245,7 +249,7 @@ class Rooms:
         running = {call.room for call in await self._calls.running()}
         alive: dict[str, Json] = snapshot.get("rooms", {})
         for room_id in alive.keys() - running:
-            self._tasks.spawn(self._close_media(room_id), "close-room")
+            self._tasks.spawn(self._tell_worker(room_id, "close_room"), "close-room")
         for room_id in running:
             if belongs(room_id):
                 try:
@@ -327,16 +331,16 @@ class Rooms:
     async def _remove(self, room: Room, person: Person) -> None:
         room.people.pop(person.participant, None)
         self._absence.pop((room.id, person.participant), None)
-        await self._let_go(room.id, person.participant)
+        await self._tell_worker(room.id, "leave", participant=person.participant)
         await self._show_people(room)
 
-    async def _let_go(self, room_id: str, participant: str) -> None:
+    async def _tell_worker(self, room_id: str, command: str, **arguments: str) -> None:
         try:
-            await self._media.call(room_id, "leave", participant=participant)
+            await self._media.call(room_id, command, **arguments)
         except Exception as error:
             if getattr(error, "code", None) != "media-down":
                 raise
-            log.info("seat.left_while_worker_away", room=room_id)  # when the worker answers again it is told
+            log.info("room.worker_away", room=room_id, command=command)  # it is told when it answers again
 
     async def _expel(self, room: Room, person: Person, session: str) -> None:
         async with self._locked(room.id):
@@ -363,7 +367,7 @@ class Rooms:
             if room is None:
                 return
             for seat in seats.keys() - room.people.keys():  # they left while nobody could tell the worker
-                await self._let_go(room_id, seat)
+                await self._tell_worker(room_id, "leave", participant=seat)
             room.mark, room.told = "off", None
             if alive is None and room.people:
                 for person in room.people.values():
@@ -389,11 +393,3 @@ class Rooms:
 
     async def _show_people(self, room: Room) -> None:
         await self._speaker.to_room(room.id, "room.people", {"room": room.id, "people": room.public_people()})
-
-    async def _close_media(self, room_id: str) -> None:
-        try:
-            await self._media.call(room_id, "close_room")
-        except Exception as error:
-            if getattr(error, "code", None) != "media-down":
-                raise
-            log.info("room.closed_with_its_worker", room=room_id)  # whoever starts next is told which rooms there are

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tele import link
 from tele.link import LENGTH, CallFailed, LinkDown, LinkServer, Message, RemoteNode
 
 
@@ -42,12 +43,15 @@ class Pair:
         self.server = LinkServer(self.worker)
         self.events: asyncio.Queue[Message] = asyncio.Queue()
         self.ups = 0
+        self.refusals: list[Exception] = []
         self.came_up = asyncio.Event()
         self.node = RemoteNode(self.path, self.events.put_nowait, self.up)
         self.running: asyncio.Task[None] | None = None
 
     async def up(self) -> None:
         self.ups += 1
+        if self.refusals:
+            raise self.refusals.pop()
         self.came_up.set()
 
     async def start(self) -> None:
@@ -114,3 +118,16 @@ async def test_junk_on_the_socket_ends_that_connection_alone(pair: Pair, junk: b
     assert await reader.read() == b""
     writer.close()
     assert await pair.node.call("echo", {}) == {"echo": {}}
+
+
+async def test_a_greeting_that_failed_is_tried_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that was busy for a moment must not leave calls without their recorder."""
+    monkeypatch.setattr(link, "GREETING_PAUSES", (0.0, 0.0, 0.0))
+    await pair.server.stop()
+    pair.came_up.clear()
+    pair.refusals = [RuntimeError("database is locked"), LinkDown("no answer")]
+    pair.server = LinkServer(pair.worker)
+    await pair.server.start(pair.path)
+    async with asyncio.timeout(5):
+        await pair.came_up.wait()
+    assert pair.ups == 4
