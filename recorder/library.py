@@ -39,15 +39,11 @@ _CODECS: dict[str, Codec] = {"h264": "H264", "vp9": "VP9"}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that can be fetched: made-up `data`, or the stored `file` of `size` bytes.
-
-    `immutable` is true of what never changes under its address.
-    """
+    """Something that can be fetched: made-up `data`, or the stored `file` of `size` bytes."""
 
     content_type: str
     size: int
     etag: str
-    immutable: bool
     data: bytes | None = None
     file: str | None = None
 
@@ -183,7 +179,7 @@ def _find(state: State, path: str) -> Item | None:
         text = _participant_playlist(state, path.removeprefix("p/").removesuffix(".m3u8"))
         return _text(text) if text is not None else None
     if match := _FILLING_INIT.fullmatch(path):
-        return _made(init_section(CONFIGS[_CODECS[match[1]]]), "video/mp4", immutable=True)
+        return _made(init_section(CONFIGS[_CODECS[match[1]]]), "video/mp4")
     for pattern, finder in ((_INDEX, _index), (_INIT, _init), (_SEGMENT, _segment), (_FILLING, _filling)):
         if match := pattern.fullmatch(path):
             track = state.tracks.get(match[1])
@@ -214,17 +210,17 @@ def _filling(state: State, track: TrackState, msn: int) -> Item | None:
     for span in cover(state, track):
         if span.msn == msn:
             data = filling(span.codec, msn << 10 | 1, span.start, span.end)
-            return _made(data, f"{track.kind}/mp4", immutable=state.status == "sealed")
+            return _made(data, f"{track.kind}/mp4")
     return None
 
 
 def _text(text: str) -> Item:
-    return _made(text.encode(), PLAYLIST_TYPE, immutable=False)
+    return _made(text.encode(), PLAYLIST_TYPE)
 
 
-def _made(data: bytes, content_type: str, *, immutable: bool) -> Item:
-    return Item(content_type, len(data), hashlib.sha256(data).hexdigest()[:32], immutable, data=data)
+def _made(data: bytes, content_type: str) -> Item:
+    return Item(content_type, len(data), hashlib.sha256(data).hexdigest()[:32], data=data)
 
 
 def _stored(state: State, track: TrackState, name: str, size: int, digest: str) -> Item:
-    return Item(f"{track.kind}/mp4", size, digest[:32], True, file=f"{state.recording}/{track.name}/{name}")
+    return Item(f"{track.kind}/mp4", size, digest[:32], file=f"{state.recording}/{track.name}/{name}")

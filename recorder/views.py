@@ -37,8 +37,9 @@ async def _answer(request: web.Request, library: Library, item: Item) -> web.Str
         "ETag": f'"{item.etag}"',
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
-        # What one viewer may see is nobody else's: no shared cache keeps it.
-        "Cache-Control": "private, max-age=31536000, immutable" if item.immutable else "private, no-cache",
+        # What one viewer may see is nobody else's, and may be withdrawn tomorrow: a browser asks each time whether what
+        # it keeps may still be shown, which costs it an empty answer.
+        "Cache-Control": "private, no-cache",
     }
     if any(tag.value in (item.etag, "*") for tag in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
