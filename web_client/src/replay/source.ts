@@ -47,7 +47,7 @@ export async function feed(video: HTMLVideoElement, playlist: string, start: num
     capLevelToPlayerSize: true,
     abrEwmaDefaultEstimate: 5_000_000,
     testBandwidth: false, // the first picture is a sharp one
-    startFragPrefetch: true,
+    // No startFragPrefetch: with separate sound it never starts beyond a discontinuity.
   });
   let tries = 0;
   let mended = false;
