@@ -3,7 +3,7 @@ import { placeIn, remember } from "./memory";
 import { fetchRecording, notYet, pauses, playable, type Recording } from "./recording";
 import { feed, loadHls, type Source } from "./source";
 import { SyncClock } from "./sync";
-import { beginning, resumeAt, viewsOf, type View } from "./timeline";
+import { resumeAt, viewsOf, type View } from "./timeline";
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2] as const;
 export type PlayerState = "loading" | "live" | "replay" | "ended";
@@ -198,9 +198,8 @@ export class Player {
     this.recording = recording;
     this.duration = this.#clock.duration = recording.duration;
     const place = resumeAt(placeIn(this.id), recording.duration);
-    this.resumedAt = place;
-    this.time = place || beginning(recording);
-    this.#clock.seek(this.time, performance.now());
+    this.#clock.seek(place, performance.now());
+    this.time = this.resumedAt = place;
     const views = viewsOf(recording);
     for (const view of views) this.#add(view);
     this.views = views;

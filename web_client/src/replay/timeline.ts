@@ -50,19 +50,6 @@ export function viewsOf(recording: Recording): View[] {
   return [...persons, ...screens];
 }
 
-/** People who come within this many seconds of the beginning have come together. */
-const TOGETHER = 3;
-
-/** Where a replay begins: a call is recorded from its acceptance, but pictures and voices come a second later. */
-export function beginning(recording: Recording): number {
-  const starts = (kind: Track["kind"]): number[] =>
-    recording.tracks.filter((track) => track.kind === kind && track.start < TOGETHER).map((track) => track.start);
-  // Nothing that was said is passed over.
-  const heard = starts("audio");
-  const place = Math.min(Math.max(0, ...starts("video")), ...heard);
-  return heard.length > 0 && place < recording.duration ? place : 0;
-}
-
 /** Gaps shorter than this are not worth a word. */
 const WORTH_SAYING = 1.5;
 

@@ -1,7 +1,7 @@
 /** What a recording shows at a second. */
 import { describe, expect, it } from "vitest";
 import type { Recording } from "../../src/replay/recording";
-import { absenceAt, beginning, holes, lineAt, resumeAt, showsAt, spoken, viewsOf } from "../../src/replay/timeline";
+import { absenceAt, holes, lineAt, resumeAt, showsAt, spoken, viewsOf } from "../../src/replay/timeline";
 
 const track = (who: string, source: string, start = 0, duration = 60): Recording["tracks"][number] => ({
   name: `${source}-${who}`,
@@ -16,18 +16,6 @@ const recording = (tracks: Recording["tracks"]): Recording => ({
   id: "r", title: "", state: "sealed", duration: 60, started: "2026-01-01T00:00:00Z", tracks, chapters: [], messages: [], gaps: [],
 });
 const gap = (participant: string, start: number, duration: number, source: string | null = "microphone") => ({ participant, source, start, duration });
-
-describe("beginning", () => {
-  it("is where everybody is seen, and never after somebody is heard", () => {
-    const seen = [track("a", "camera", 1.3), track("b", "camera", 1.4), track("b", "camera-low", 0)];
-    expect(beginning(recording([...seen, track("a", "microphone", 1.5), track("b", "microphone", 1.6)]))).toBe(1.4);
-    expect(beginning(recording([...seen, track("a", "microphone", 0.9)]))).toBe(0.9);
-  });
-  it("is the start of the recording when somebody came much later, or nobody is heard", () => {
-    expect(beginning(recording([track("a", "camera"), track("a", "microphone"), track("b", "camera", 40), track("b", "microphone", 40)]))).toBe(0);
-    expect(beginning(recording([track("a", "camera", 1.3)]))).toBe(0);
-  });
-});
 
 describe("viewsOf", () => {
   const views = viewsOf(recording([track("a", "microphone"), track("a", "camera"), track("a", "camera-low"), track("b", "microphone", 2), track("b", "screen", 10, 20)]));
