@@ -25,7 +25,8 @@ from tests.server import REPOSITORY, running_server
 
 DOCS = REPOSITORY / "docs" / "screenshots"
 CURATED = {
-    "desktop-en/room-gp": "room", "desktop-en/ask": "ask", "desktop-en/ring": "ring", "desktop-en/case": "case-replay",
+    "desktop-en/room-gp": "room", "desktop-en/ask": "ask", "desktop-en/ring": "ring",
+    "desktop-en/case-whole": "case-replay",
     "desktop-en/opinion": "opinion", "desktop-en/queue": "queue", "desktop-en/roster": "roster",
     "phone-en/waiting": "waiting-phone", "phone-zh/room-gp": "room-phone-zh", "desktop-zh/ask": "ask-zh",
     "desktop-en-dark/home-specialist": "home-specialist-dark",
