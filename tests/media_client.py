@@ -106,17 +106,21 @@ class MediaClient:
                 size = self._socket.recv_into(self._inbound.view)
             except BlockingIOError:
                 return
-            first = self._inbound.view[0]
-            if 128 <= first <= 191:
-                self.received += 1
-                if self.keys is None:
-                    self._early.append(bytes(self._inbound.view[:size]))
-                elif self.decrypt:
-                    self._secured(size)
-            elif first <= 3:
-                self.checks_answered += 1
-            elif self._association is not None:
-                self._association.feed(bytes(self._inbound.view[:size]))
+            self._datagram(size)
+
+    def _datagram(self, size: int) -> None:
+        """What lies in the first `size` bytes of the scratch memory (RFC 7983)."""
+        first = self._inbound.view[0]
+        if 128 <= first <= 191:
+            self.received += 1
+            if self.keys is None:
+                self._early.append(bytes(self._inbound.view[:size]))
+            elif self.decrypt:
+                self._secured(size)
+        elif first <= 3:
+            self.checks_answered += 1
+        elif self._association is not None:
+            self._association.feed(bytes(self._inbound.view[:size]))
 
     def _secured(self, size: int) -> None:
         assert self.keys is not None

@@ -1,4 +1,7 @@
-"""What forwarding costs: the server's CPU per RTP packet sent to one subscriber, at several numbers of subscribers."""
+"""What forwarding costs: the server's CPU per RTP packet sent to one subscriber, at several numbers of subscribers.
+
+With `--vs janus` or `--vs relay` another server is measured in turns with ours, under the same load.
+"""
 
 from __future__ import annotations
 
@@ -7,50 +10,29 @@ import asyncio
 import json
 import os
 import re
-import struct
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.plane import MediaPlane
 from signaling.media.tasks import Tasks
+from tests.bench.load import (
+    FRAMES_A_SECOND,
+    PACKETS_A_FRAME,
+    PAYLOAD,
+    SSRC,
+    Result,
+    measure,
+    pinned,
+    synthetic,
+)
 from tests.media_client import MediaClient
 
-SUBSCRIBERS = (1, 10, 50, 100)
-FRAMES_A_SECOND = 30
-PACKETS_A_FRAME = 5
-PAYLOAD = 1_000
-"""Together 1.2 Mbit/s, a 720p camera."""
-SSRC = 0x11223344
-TRANSPORT_CC = 3
-"""Header extension id in the client's offer."""
-
-
-@dataclass
-class Result:
-    """One row of the table. CPU is user and system time of the server process, from the scheduler."""
-
-    subscribers: int
-    sent: int
-    """Packets that the publisher sent while CPU was measured."""
-    delivery: float
-    """Share of all packets for all subscribers that arrived."""
-    verified: float
-    """Share that one subscriber decrypted and found to be the publisher's own, in order."""
-    cpu_us_per_packet: float
-    cpu_us_per_received: float
-    core: float
-    """Share of one core in use."""
-
-
-def server_cpu(pid: int) -> float:
-    """Seconds of CPU that all threads of a process have used."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+SUBSCRIBERS = "1,10,50,100"
+ROOM = "bench"
 
 
 # --- the server process -------------------------------------------------------------------------------------------
@@ -79,160 +61,74 @@ class Server:
     """The server process, pinned to one core, and its commands."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._process = process
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._results: asyncio.Queue[Any] = asyncio.Queue()
+        self._tasks = Tasks(Counters())
+        self._tasks.spawn(self._listen(), "server output")
 
     @classmethod
     async def start(cls, core: int) -> Server:
         """Start it and wait until its port is open."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.bench.forward",
-            "--serve",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 22,
-        )
-        os.sched_setaffinity(process.pid, {core})
+        with pinned(core):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tests.bench.forward",
+                "--serve",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=1 << 22,
+            )
         assert process.stdout is not None
         assert "ready" in json.loads(await process.stdout.readline())
         return cls(process)
 
-    async def listen(self) -> None:
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    async def publish(self, client: MediaClient) -> None:
+        """Connect the publisher."""
+        await self._call("join", ROOM, "publisher", ["H264"])
+        offer = client.offer(("video", "H264", SSRC))
+        answer = await self._call("publish", ROOM, "publisher", "s", offer, {"0": "camera"})
+        await client.connect(answer["sdp"])
+
+    async def subscribe(self, client: MediaClient, index: int) -> None:
+        """Connect a subscriber."""
+        name = f"subscriber-{index}"
+        await self._call("join", ROOM, name, ["H264"])
+        await self._call("subscribe", ROOM, name, "s")
+        offer = await self._events.get()
+        while offer["participant"] != name or not offer["tracks"]:
+            offer = await self._events.get()
+        await self._call("answer", ROOM, name, "s", offer["version"], client.answer(offer["sdp"]))
+        await client.connect(offer["sdp"])
+
+    async def _listen(self) -> None:
         """Sort what the server says."""
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
             message = json.loads(line)
             if "result" in message:
                 self._results.put_nowait(message["result"])
             elif message["event"] == "offer":
-                self.events.put_nowait(message)
+                self._events.put_nowait(message)
 
-    async def call(self, command: str, *arguments: Any) -> Any:
+    async def _call(self, command: str, *arguments: Any) -> Any:
         """One command."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"command": command, "arguments": arguments}).encode() + b"\n")
         return await self._results.get()
 
     async def stop(self) -> None:
         """End it."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        await self.process.wait()
-
-
-# --- the load -----------------------------------------------------------------------------------------------------
-
-
-class Publisher:
-    """Sends frames of H264-like packets whose payload says which packet it is."""
-
-    def __init__(self, client: MediaClient) -> None:
-        self.client = client
-        self.sent = 0
-        self._timestamp = 0
-        self._filling = os.urandom(PAYLOAD)
-
-    def frame(self) -> None:
-        """One frame, each tenth a keyframe."""
-        for index in range(PACKETS_A_FRAME):
-            lead = b"\x67" if index == 0 and self.sent % (10 * PACKETS_A_FRAME) == 0 else b"\x41"
-            payload = (lead + struct.pack("!I", self.sent) + self._filling)[:PAYLOAD]
-            last = index == PACKETS_A_FRAME - 1
-            head = struct.pack("!BBHII", 0x90, last << 7 | 102, self.sent & 0xFFFF, self._timestamp, SSRC)
-            extension = struct.pack("!HHBHB", 0xBEDE, 1, TRANSPORT_CC << 4 | 1, self.sent & 0xFFFF, 0)
-            self.client.send_secured(head + extension + payload)
-            self.sent += 1
-        self._timestamp += 90_000 // FRAMES_A_SECOND
-
-    async def run(self) -> None:
-        """Send in real time until cancelled."""
-        due = time.monotonic()
-        while True:
-            self.frame()
-            due += 1 / FRAMES_A_SECOND
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-
-
-class Verifier:
-    """Decrypts what one subscriber gets and counts what is the publisher's, in order and without a hole."""
-
-    def __init__(self, client: MediaClient) -> None:
-        self.verified = 0
-        self._last: int | None = None
-        client.on_rtp = self.packet
-
-    def packet(self, data: bytes) -> None:
-        """One decrypted packet."""
-        number = struct.unpack_from("!I", data, 29)[0]
-        if len(data) == 28 + PAYLOAD and (self._last is None or number == self._last + 1):
-            self.verified += 1
-        self._last = number
-
-
-async def reports(clients: Sequence[MediaClient]) -> None:
-    """A receiver report a second from each subscriber, and the checks that keep consent alive."""
-    while True:
-        for client in list(clients):
-            client.send_secured(struct.pack("!BBHI", 0x80, 201, 1, 1))
-            client.check()
-            await asyncio.sleep(1 / len(clients))
-
-
-async def measure(subscribers: int, seconds: float, core: int) -> Result:
-    """One run with a fresh server."""
-    tasks = Tasks(Counters())
-    server = await Server.start(core)
-    tasks.spawn(server.listen(), "server output")
-    try:
-        await server.call("join", "bench", "publisher", ["H264"])
-        publisher = MediaClient(decrypt=False)
-        answer = await server.call(
-            "publish", "bench", "publisher", "s", publisher.offer(("video", "H264", SSRC)), {"0": "camera"}
-        )
-        await publisher.connect(answer["sdp"])
-        source = Publisher(publisher)
-        clients: list[MediaClient] = []
-        alive = [publisher]
-        tasks.spawn(reports(alive), "reports")
-        for index in range(subscribers):
-            name = f"subscriber-{index}"
-            await server.call("join", "bench", name, ["H264"])
-            await server.call("subscribe", "bench", name, "s")
-            offer = await server.events.get()
-            while offer["participant"] != name or not offer["tracks"]:
-                offer = await server.events.get()
-            client = MediaClient(decrypt=index == 0)
-            await server.call("answer", "bench", name, "s", offer["version"], client.answer(offer["sdp"]))
-            await client.connect(offer["sdp"])
-            clients.append(client)
-            alive.append(client)
-        verifier = Verifier(clients[0])
-        sending = tasks.spawn(source.run(), "publisher")
-        await asyncio.sleep(1.5)
-        before = source.sent
-        cpu, began = server_cpu(server.process.pid), time.monotonic()
-        await asyncio.sleep(seconds)
-        cpu, elapsed = server_cpu(server.process.pid) - cpu, time.monotonic() - began
-        sent = source.sent - before
-        sending.cancel()
-        await asyncio.sleep(0.3)
-        # The publisher's first packet began a keyframe, so every packet was for everyone.
-        arrived = sum(client.received for client in clients)
-        return Result(
-            subscribers=subscribers,
-            sent=sent,
-            delivery=round(arrived / (source.sent * subscribers), 4),
-            verified=round(verifier.verified / source.sent, 4),
-            cpu_us_per_packet=round(cpu / (sent * subscribers) * 1e6, 2),
-            cpu_us_per_received=round(cpu / sent * 1e6, 1),
-            core=round(cpu / elapsed, 3),
-        )
-    finally:
-        await tasks.stop()
-        await server.stop()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+        await self._tasks.stop()
 
 
 def table(results: Sequence[Result]) -> str:
@@ -246,11 +142,17 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
 def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     """Run the benchmark; print a table and, as the last line, the JSON object that is returned."""
     parser = argparse.ArgumentParser(prog="tele bench forward", description=__doc__)
-    parser.add_argument("--subscribers", default=",".join(map(str, SUBSCRIBERS)), help="numbers, separated by commas")
+    parser.add_argument("--subscribers", default="", help=f"numbers, separated by commas (default {SUBSCRIBERS})")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each measurement")
+    parser.add_argument("--vs", choices=("janus", "relay"), help="compare with Janus, or with aiortc's MediaRelay")
+    parser.add_argument("--rounds", type=int, default=2, help="with --vs: runs of each server per number")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(list(argv))
     if options.serve:
@@ -259,9 +161,13 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, set(cores[1:]))
+    if options.vs:
+        from tests.bench import versus
+
+        return versus.run(options.vs, _numbers(options.subscribers), options.seconds, cores[0], options.rounds)
     results = [
-        asyncio.run(measure(int(number), options.seconds, cores[0]))
-        for number in re.findall(r"\d+", options.subscribers)
+        asyncio.run(measure(Server.start, number, options.seconds, cores[0], frames=synthetic()))
+        for number in _numbers(options.subscribers or SUBSCRIBERS)
     ]
     outcome = {
         "benchmark": "forward",
