@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -173,6 +172,3 @@ async def in_call(gp: Person, specialist: Person) -> None:
 
 async def hang_up(who: Person) -> None:
     await who.part("hang-up").click()
-
-
-CASE_ADDRESS = re.compile(r"/(?:cases|consultations)/")
