@@ -15,9 +15,9 @@ import socket
 import struct
 from collections.abc import Callable
 
-from signaling.media import dtls
-from signaling.media.rtp_header import is_rtcp
-from signaling.media.turnstile import Turnstile
+from signaling.media.packets.rtp_header import is_rtcp
+from signaling.media.transport import dtls
+from signaling.media.transport.turnstile import Turnstile
 
 Address = tuple[str, int]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from signaling.media.answer import SOURCE_KIND
 from signaling.media.errors import BadArgumentError
-from signaling.media.sdp_parse import MAX_MEDIA
+from signaling.media.sdp.answer import SOURCE_KIND
+from signaling.media.sdp.parse import MAX_MEDIA
 from tele.domain.media import Source
 
 MAX_NAME: Final = 128

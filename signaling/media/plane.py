@@ -9,17 +9,18 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from signaling.media import arguments, sdp_parse
+from signaling.media import arguments
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
-from signaling.media.dtls import Certificate, check_pinned
 from signaling.media.errors import NoSuchRoomError, TooManyError
-from signaling.media.mux import Mux
-from signaling.media.peer import Surroundings
-from signaling.media.room import Room, known_codecs
-from signaling.media.taps import Taps
+from signaling.media.peers.peer import Surroundings
+from signaling.media.peers.room import Room, known_codecs
+from signaling.media.peers.taps import Taps
+from signaling.media.sdp import parse as sdp_parse
 from signaling.media.tasks import Tasks
-from signaling.media.turnstile import Turnstile
+from signaling.media.transport.dtls import Certificate, check_pinned
+from signaling.media.transport.mux import Mux
+from signaling.media.transport.turnstile import Turnstile
 from tele.domain.media import MediaTap
 
 __all__ = ["MediaConfig", "MediaPlane"]

@@ -15,7 +15,7 @@ from typing import Protocol
 from aioice import stun
 
 from signaling.media.counters import Counters
-from signaling.media.rtp_header import is_rtcp
+from signaling.media.packets.rtp_header import is_rtcp
 from signaling.media.tasks import Tasks
 from tests.media_client import MediaClient
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signaling.media import rtcp, rtp_header, twcc
+from signaling.media.packets import rtcp, rtp_header, twcc
 from tele.domain.media import Track
 from tests.media_call import AUDIO, DELTA, H264, KEYFRAME, OPUS, RED, RTX, VIDEO, Call, calling, rtp
 from tests.media_client import MediaClient

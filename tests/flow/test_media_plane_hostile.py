@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from signaling.media import dtls
 from signaling.media.errors import (
     BadArgumentError,
     BadSdpError,
@@ -21,7 +20,8 @@ from signaling.media.errors import (
     NoSuchSessionError,
     TooManyError,
 )
-from signaling.media.turnstile import Turnstile
+from signaling.media.transport import dtls
+from signaling.media.transport.turnstile import Turnstile
 from tests.media_call import AUDIO, H264, KEYFRAME, OPUS, RED, VIDEO, Call, calling, publishing, rtp
 from tests.media_client import MediaClient, stun_request
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signaling.media import rtcp, rtp_header
+from signaling.media.packets import rtcp, rtp_header
 from tests.media_call import AUDIO, H264, KEYFRAME, OPUS, VIDEO, Call, calling, publishing, rtp
 from tests.media_client import MediaClient, stun_request
 

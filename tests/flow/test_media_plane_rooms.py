@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signaling.media import rtp_header
+from signaling.media.packets import rtp_header
 from tests.media_call import DELTA, H264, KEYFRAME, VIDEO, Call, calling, publishing, rtp
 
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from signaling.media.ice import Credentials, IceAgent, new_credentials
-from signaling.media.liveness import Liveness, Patience
-from signaling.media.nack import MAX_MISSING, MAX_REQUESTS, LossTracker
-from signaling.media.negotiation import MAX_SLOTS, Negotiation
-from signaling.media.pli import INTERVAL, MAX_REPEATS, REPEAT, KeyframeRequests
-from signaling.media.room import choose_codec
+from signaling.media.peers.room import choose_codec
+from signaling.media.policy.ice import Credentials, IceAgent, new_credentials
+from signaling.media.policy.liveness import Liveness, Patience
+from signaling.media.policy.nack import MAX_MISSING, MAX_REQUESTS, LossTracker
+from signaling.media.policy.negotiation import MAX_SLOTS, Negotiation
+from signaling.media.policy.pli import INTERVAL, MAX_REPEATS, REPEAT, KeyframeRequests
 
 
 def agent() -> IceAgent[str]:

@@ -12,12 +12,13 @@ from aiortc import RTCDtlsTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.media import address, dtls, stun
-from signaling.media.batch import STRIDE, Inbox, Outbox, PinnedAddress
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
+from signaling.media.packets import stun
 from signaling.media.tasks import Tasks
-from signaling.media.turnstile import Turnstile
+from signaling.media.transport import address, dtls
+from signaling.media.transport.batch import STRIDE, Inbox, Outbox, PinnedAddress
+from signaling.media.transport.turnstile import Turnstile
 from tests.media_client import stun_request
 
 

@@ -17,8 +17,8 @@ from aiortc.rtp import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.media import rtcp, twcc
-from signaling.media.reports import MAX_CLOCK_AGE, ReceiverStatistics, SenderClock, rewritten
+from signaling.media.packets import rtcp, twcc
+from signaling.media.policy.reports import MAX_CLOCK_AGE, ReceiverStatistics, SenderClock, rewritten
 
 
 def test_what_the_server_sends_is_what_aiortc_reads() -> None:

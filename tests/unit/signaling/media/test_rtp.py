@@ -9,11 +9,11 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket, wrap_rtx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.media import rtp_header
-from signaling.media.history import History
-from signaling.media.keyframe import starts_keyframe
-from signaling.media.red import primary_block
-from signaling.media.sequence import extend
+from signaling.media.packets import rtp_header
+from signaling.media.packets.history import History
+from signaling.media.packets.keyframe import starts_keyframe
+from signaling.media.packets.red import primary_block
+from signaling.media.packets.sequence import extend
 
 SIXTEEN = st.integers(0, 0xFFFF)
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signaling.media import answer as answering
-from signaling.media import offer as offering
-from signaling.media import sdp_parse
-from signaling.media.answer import AnswerPolicy
 from signaling.media.errors import BadSdpError
-from signaling.media.ice import Credentials
-from signaling.media.offer import OfferedSlot
-from signaling.media.sdp_lines import LocalTransport
+from signaling.media.policy.ice import Credentials
+from signaling.media.sdp import answer as answering
+from signaling.media.sdp import offer as offering
+from signaling.media.sdp import parse as sdp_parse
+from signaling.media.sdp.answer import AnswerPolicy
+from signaling.media.sdp.lines import LocalTransport
+from signaling.media.sdp.offer import OfferedSlot
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "sdp"
 TRANSPORT = LocalTransport(

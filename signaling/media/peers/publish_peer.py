@@ -7,17 +7,18 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
-from signaling.media import red, rtcp, rtp_header, sdp_lines
-from signaling.media.answer import AcceptedMedia, Answer, AnswerPolicy, answer
 from signaling.media.errors import BadSdpError
-from signaling.media.inbound import InboundStream, InboundStreams
-from signaling.media.liveness import PeerState
-from signaling.media.peer import Peer, Surroundings
-from signaling.media.publication import Publication
-from signaling.media.reports import SenderClock
-from signaling.media.rtp_header import RtpHeader
-from signaling.media.sdp_parse import RemoteDescription
-from signaling.media.twcc import ArrivalLog
+from signaling.media.packets import red, rtcp, rtp_header
+from signaling.media.packets.rtp_header import RtpHeader
+from signaling.media.packets.twcc import ArrivalLog
+from signaling.media.peers.inbound import InboundStream, InboundStreams
+from signaling.media.peers.peer import Peer, Surroundings
+from signaling.media.peers.publication import Publication
+from signaling.media.policy.liveness import PeerState
+from signaling.media.policy.reports import SenderClock
+from signaling.media.sdp import lines as sdp_lines
+from signaling.media.sdp.answer import AcceptedMedia, Answer, AnswerPolicy, answer
+from signaling.media.sdp.parse import RemoteDescription
 from tele.domain.media import CLOCK_RATE, Source
 
 REPORT_EVERY: Final = 1.0

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from signaling.media import offer, rtcp
 from signaling.media.errors import BadSdpError
-from signaling.media.forward import Egress
-from signaling.media.liveness import PeerState
-from signaling.media.negotiation import Negotiation, Slot
-from signaling.media.offer import OfferedSlot
-from signaling.media.peer import Peer, Surroundings
-from signaling.media.publication import Publication
-from signaling.media.sdp_parse import RemoteDescription
-from signaling.media.subscription import Subscription
+from signaling.media.packets import rtcp
+from signaling.media.peers.forward import Egress
+from signaling.media.peers.peer import Peer, Surroundings
+from signaling.media.peers.publication import Publication
+from signaling.media.peers.subscription import Subscription
+from signaling.media.policy.liveness import PeerState
+from signaling.media.policy.negotiation import Negotiation, Slot
+from signaling.media.sdp import offer
+from signaling.media.sdp.offer import OfferedSlot
+from signaling.media.sdp.parse import RemoteDescription
 
 
 @dataclass(slots=True)

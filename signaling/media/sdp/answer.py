@@ -7,10 +7,10 @@ from typing import Final, Literal, cast
 
 from aiortc.sdp import H264Profile, parse_h264_profile_level_id
 
-from signaling.media import sdp_lines
 from signaling.media.errors import BadSdpError
-from signaling.media.sdp_lines import LocalTransport
-from signaling.media.sdp_parse import Codec, RemoteDescription, RemoteMedia
+from signaling.media.sdp import lines as sdp_lines
+from signaling.media.sdp.lines import LocalTransport
+from signaling.media.sdp.parse import Codec, RemoteDescription, RemoteMedia
 from tele.domain.media import Codec as TrackCodec
 from tele.domain.media import Kind, Source
 

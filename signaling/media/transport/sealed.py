@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from signaling.media.batch import Outbox
-from signaling.media.mux import Path
+from signaling.media.transport.batch import Outbox
+from signaling.media.transport.mux import Path
 
 
 def send_sealed(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from signaling.media import offer, rtcp, rtp_header
-from signaling.media.batch import Outbox
 from signaling.media.counters import Counters
-from signaling.media.dtls import protect, protect_rtcp
-from signaling.media.forward import Egress, FanOut
-from signaling.media.history import History
-from signaling.media.reports import SenderClock, rewritten
-from signaling.media.sealed import send_sealed
+from signaling.media.packets import rtcp, rtp_header
+from signaling.media.packets.history import History
+from signaling.media.peers.forward import Egress, FanOut
+from signaling.media.policy.reports import SenderClock, rewritten
+from signaling.media.sdp import offer
+from signaling.media.transport.batch import Outbox
+from signaling.media.transport.dtls import protect, protect_rtcp
+from signaling.media.transport.sealed import send_sealed
 from tele.domain.media import Codec
 
 RESEND_AFTER: Final = 0.02

@@ -8,14 +8,15 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from signaling.media import address, stun
-from signaling.media.batch import Inbox, Outbox, PinnedAddress, Slot
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
-from signaling.media.dtls import Scratch
-from signaling.media.ice import IceAgent
-from signaling.media.rtp_header import MAX_DATAGRAM, is_rtcp
-from signaling.media.tcp import TcpConnection
+from signaling.media.packets import stun
+from signaling.media.packets.rtp_header import MAX_DATAGRAM, is_rtcp
+from signaling.media.policy.ice import IceAgent
+from signaling.media.transport import address
+from signaling.media.transport.batch import Inbox, Outbox, PinnedAddress, Slot
+from signaling.media.transport.dtls import Scratch
+from signaling.media.transport.tcp import TcpConnection
 
 INBOX: Final = 32
 OUTBOX: Final = 512

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from signaling.media.answer import AcceptedMedia, AnswerPolicy, check_sources
 from signaling.media.errors import NoSuchParticipantError, NoSuchSessionError
-from signaling.media.peer import Peer, Surroundings
-from signaling.media.publication import Publication
-from signaling.media.publish_peer import PublishPeer
-from signaling.media.sdp_parse import RemoteDescription
-from signaling.media.subscribe_peer import SubscribePeer
-from signaling.media.taps import Taps
+from signaling.media.peers.peer import Peer, Surroundings
+from signaling.media.peers.publication import Publication
+from signaling.media.peers.publish_peer import PublishPeer
+from signaling.media.peers.subscribe_peer import SubscribePeer
+from signaling.media.peers.taps import Taps
+from signaling.media.sdp.answer import AcceptedMedia, AnswerPolicy, check_sources
+from signaling.media.sdp.parse import RemoteDescription
 from tele.domain.media import Codec, Source, Track
 
 VIDEO_CODECS: Final[tuple[Codec, ...]] = ("H264", "VP9")

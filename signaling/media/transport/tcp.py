@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from signaling.media.counters import Counters
-from signaling.media.rtp_header import MAX_DATAGRAM
+from signaling.media.packets.rtp_header import MAX_DATAGRAM
 
 BACKLOG: Final = 0.1
 """Seconds a connection may be unable to take more before video for it is dropped."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from signaling.media.sequence import extend
+from signaling.media.packets.sequence import extend
 
 FORMAT: Final = 15
 """FMT of the RTPFB packet."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from signaling.media import offer, rtp_header
-from signaling.media.batch import Outbox
 from signaling.media.counters import Counters
-from signaling.media.forward import FanOut
-from signaling.media.history import History
-from signaling.media.keyframe import starts_keyframe
-from signaling.media.pli import KeyframeRequests
-from signaling.media.reports import SenderClock
-from signaling.media.subscription import Subscription
-from signaling.media.taps import Taps
+from signaling.media.packets import rtp_header
+from signaling.media.packets.history import History
+from signaling.media.packets.keyframe import starts_keyframe
+from signaling.media.peers.forward import FanOut
+from signaling.media.peers.subscription import Subscription
+from signaling.media.peers.taps import Taps
+from signaling.media.policy.pli import KeyframeRequests
+from signaling.media.policy.reports import SenderClock
+from signaling.media.sdp import offer
+from signaling.media.transport.batch import Outbox
 from tele.domain.media import CLOCK_RATE, Track
 
 FIRST_NUMBER: Final = 2_000

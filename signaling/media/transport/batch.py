@@ -9,7 +9,7 @@ from typing import Any, Final
 from cffi import FFI
 
 from signaling.media.counters import Counters
-from signaling.media.dtls import buffer_at, length_at
+from signaling.media.transport.dtls import buffer_at, length_at
 
 _ffi: Final = FFI()
 _ffi.cdef(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from signaling.media.ice import Credentials
+from signaling.media.policy.ice import Credentials
 
 HEADER_EXTENSION: Final = "urn:ietf:params:rtp-hdrext:"
 URI_MID: Final = HEADER_EXTENSION + "sdes:mid"

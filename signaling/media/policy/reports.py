@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from signaling.media.rtcp import ReportBlock, SenderReport
+from signaling.media.packets.rtcp import ReportBlock, SenderReport
 
 MAX_CLOCK_AGE: Final = 60.0
 """Seconds for which a sender's last report is carried on; ±100 ppm drift is then 6 ms."""

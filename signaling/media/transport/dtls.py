@@ -14,7 +14,7 @@ from aiortc import RTCCertificate, RTCDtlsTransport, rtcdtlstransport
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
 from pylibsrtp import _binding
 
-from signaling.media.turnstile import Turnstile
+from signaling.media.transport.turnstile import Turnstile
 
 PINNED: Final = {"aiortc": "1.16.0", "pylibsrtp": "1.0.0"}
 """The versions whose private parts are used here."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from signaling.media import sdp_lines
-from signaling.media.answer import AcceptedMedia
-from signaling.media.nack import LossTracker
-from signaling.media.publication import Publication
-from signaling.media.reports import ReceiverStatistics, SenderClock
-from signaling.media.sequence import extend
+from signaling.media.packets.sequence import extend
+from signaling.media.peers.publication import Publication
+from signaling.media.policy.nack import LossTracker
+from signaling.media.policy.reports import ReceiverStatistics, SenderClock
+from signaling.media.sdp import lines as sdp_lines
+from signaling.media.sdp.answer import AcceptedMedia
 from tele.domain.media import CLOCK_RATE
 
 MAX_STREAMS: Final = 128

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar, Literal
 
-from signaling.media import rtp_header
-from signaling.media.batch import Slot
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
-from signaling.media.dtls import (
+from signaling.media.packets import rtp_header
+from signaling.media.policy.ice import IceAgent, new_credentials
+from signaling.media.policy.liveness import Liveness, Patience, PeerState
+from signaling.media.sdp.lines import LocalTransport
+from signaling.media.tasks import Tasks
+from signaling.media.transport.batch import Slot
+from signaling.media.transport.dtls import (
     Certificate,
     DtlsAssociation,
     DtlsRole,
@@ -22,13 +26,9 @@ from signaling.media.dtls import (
     unprotect,
     unprotect_rtcp,
 )
-from signaling.media.ice import IceAgent, new_credentials
-from signaling.media.liveness import Liveness, Patience, PeerState
-from signaling.media.mux import Mux, Path
-from signaling.media.sdp_lines import LocalTransport
-from signaling.media.sealed import send_sealed
-from signaling.media.tasks import Tasks
-from signaling.media.turnstile import Turnstile
+from signaling.media.transport.mux import Mux, Path
+from signaling.media.transport.sealed import send_sealed
+from signaling.media.transport.turnstile import Turnstile
 
 HANDSHAKE_WITHIN = 30.0
 """Seconds from the description to the keys."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from signaling.media import rtp_header, sdp_lines
-from signaling.media.sdp_lines import LocalTransport
-from signaling.media.sdp_parse import RemoteDescription
+from signaling.media.packets import rtp_header
+from signaling.media.sdp import lines as sdp_lines
+from signaling.media.sdp.lines import LocalTransport
+from signaling.media.sdp.parse import RemoteDescription
 from tele.domain.media import Codec as TrackCodec
 from tele.domain.media import Kind, Source
 

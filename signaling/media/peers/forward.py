@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final
 
-from signaling.media.batch import Outbox
 from signaling.media.counters import Counters
-from signaling.media.dtls import protect
-from signaling.media.mux import Path
-from signaling.media.rtp_header import PATCH, PATCH_START, PAYLOAD_AT
-from signaling.media.sealed import send_sealed
+from signaling.media.packets.rtp_header import PATCH, PATCH_START, PAYLOAD_AT
+from signaling.media.transport.batch import Outbox
+from signaling.media.transport.dtls import protect
+from signaling.media.transport.mux import Path
+from signaling.media.transport.sealed import send_sealed
 
 SENT_RING: Final = 4096
 """Send times remembered per subscriber, by transport-wide number. A power of two; 4 s at 1,000 packets a second."""

@@ -1,0 +1,1 @@
+"""Who sends and who receives: rooms, their participants' peers, publications and subscriptions."""

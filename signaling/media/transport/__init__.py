@@ -1,0 +1,1 @@
+"""The port: datagrams in batches, TCP framing, DTLS and SRTP, and which peer an address belongs to."""
