@@ -13,28 +13,32 @@ from signaling.media.transport.mux import Path
 from signaling.media.transport.sealed import send_sealed
 
 SENT_RING: Final = 4096
-"""Send times remembered per subscriber, by transport-wide number. A power of two; 4 s at 1,000 packets a second."""
+"""Packets remembered per subscriber, by transport-wide number. A power of two; 4 s at 1,000 packets a second."""
+
+Stamp = tuple[float, int]
+"""When a packet left, and its bytes before protection. One for all copies of a packet: nothing is made per copy."""
+NEVER: Final[Stamp] = (0.0, 0)
 
 
 class Egress:
     """What all streams to one subscriber share: its keys, its path, its transport-wide count.
 
-    `sent_at[number % SENT_RING]` is when that packet left; bandwidth estimation reads it against the feedback.
+    `sent[number % SENT_RING]` is that packet's stamp; bandwidth estimation reads it against the feedback.
     """
 
-    __slots__ = ("number", "path", "sent_at", "session")
+    __slots__ = ("number", "path", "sent", "session")
 
     def __init__(self, session: Any, path: Path) -> None:
         self.session = session
         self.path = path
         self.number = 0
-        self.sent_at = [0.0] * SENT_RING
+        self.sent = [NEVER] * SENT_RING
 
-    def next_number(self, now: float) -> int:
+    def next_number(self, stamp: Stamp) -> int:
         """Number and note one packet outside the loop."""
         number = self.number
         self.number = number + 1
-        self.sent_at[number & (SENT_RING - 1)] = now
+        self.sent[number & (SENT_RING - 1)] = stamp
         return number & 0xFFFF
 
 
@@ -89,6 +93,7 @@ class FanOut:
         names = outbox.names
         patch = PATCH.pack_into
         last = SENT_RING - 1
+        stamp = now, size
         rows = self._udp
         done, total = 0, len(rows)
         while done < total:
@@ -103,7 +108,7 @@ class FanOut:
             ):
                 count = egress.number
                 egress.number = count + 1
-                egress.sent_at[count & last] = now
+                egress.sent[count & last] = stamp
                 view[:size] = packet
                 patch(
                     view,
@@ -120,14 +125,14 @@ class FanOut:
             outbox.used = begin + room
             done += room
         if self._tcp:
-            self._forward_tcp(packet, number, timestamp, now)
+            self._forward_tcp(packet, number, timestamp, stamp)
         self._counters.add("packets_out", total + len(self._tcp))
         self._counters.add("bytes_out", (total + len(self._tcp)) * size)
 
-    def _forward_tcp(self, packet: bytes, number: int, timestamp: int, now: float) -> None:
+    def _forward_tcp(self, packet: bytes, number: int, timestamp: int, stamp: Stamp) -> None:
         for egress, _, _, shift, offset, constant in self._tcp:
             copy = bytearray(packet)
-            count = egress.next_number(now)
+            count = egress.next_number(stamp)
             PATCH.pack_into(
                 copy, PATCH_START, number + shift & 0xFFFF, timestamp + offset & 0xFFFFFFFF, constant, count
             )

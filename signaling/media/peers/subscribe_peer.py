@@ -208,7 +208,7 @@ class SubscribePeer(Peer):
                     if fitting is not None:
                         fitting.publication.want_keyframe()
             elif part.kind == rtcp.TRANSPORT_FEEDBACK and part.format == rtcp.TRANSPORT_CC:
-                # Arrival times of what `Egress.sent_at` remembers: where bandwidth estimation begins.
+                # Arrival times of what `Egress.sent` remembers: where bandwidth estimation begins.
                 self._around.counters.add("transport_feedback_in")
 
     # --- changes --------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ class Subscription:
                 number,
                 int.from_bytes(packet[4:8], "big"),
                 self._repair_constant,
-                self.egress.next_number(now),
+                self.egress.next_number((now, len(packet) + 2)),
                 rtp_header.abs_send_time(now),
             )
             self._repair_next += 1
