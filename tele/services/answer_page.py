@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor
@@ -29,7 +29,7 @@ from tele.services.context import Services
 from tele.services.paging_turn import Also, advance, refusal
 from tele.services.paging_world import in_call, specialties_of_specialists
 from tele.store import audit
-from tele.store.tables import Message, Opinion, Page, ServiceRequest
+from tele.store.tables import Message, Page, ServiceRequest
 
 TEXT_LIMIT = 4000
 """Longest question back or reply, in characters."""
@@ -124,7 +124,6 @@ async def hand_over(services: Services, actor: Actor, request_id: str, to: str |
     """
 
     async def reopen(tx: AsyncSession, row: ServiceRequest) -> None:
-        await tx.execute(delete(Opinion).where(Opinion.request == row.id, Opinion.state != "signed"))
         _audit(tx, services, actor, row, "consultation.hand-over", to=to)
 
     async with services.database.reading() as tx:

@@ -126,9 +126,9 @@ def _patient(rows: CaseRows, relation: frozenset[Relation]) -> PatientView | Non
 
 
 def opinion_view(rows: CaseRows, people: People, actor: Actor) -> OpinionView | None:
-    """The opinion, unless it is somebody else's draft."""
+    """The opinion; as long as it is a draft, for whoever holds the case alone, also when a colleague began it."""
     opinion = rows.opinion
-    if opinion is None or (opinion.state != "signed" and opinion.author != actor.id):
+    if opinion is None or (opinion.state != "signed" and rows.request.accepted_by != actor.id):
         return None
     return OpinionView(
         assessment=opinion.assessment,

@@ -99,7 +99,7 @@ class AddendumView(View):
 
 
 class OpinionView(View):
-    """The specialist's opinion; a draft is shown to its author alone."""
+    """The specialist's opinion; a draft is shown to the specialist who holds the case alone."""
 
     assessment: str
     advice: str

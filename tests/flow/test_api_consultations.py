@@ -98,6 +98,24 @@ async def test_who_is_rung_sees_the_case_without_the_record_number(house: House)
     assert {"stop-recording", "withdraw-recording"} <= set((await house.see("gp", case["id"]))["may"])
 
 
+async def test_a_draft_goes_with_the_case_that_is_handed_over(house: House) -> None:
+    case = (await house.ask())["id"]
+    await house.accept(case, "spec")
+    path = f"/api/consultations/{case}"
+    spec, spec2 = await house.client("spec"), await house.client("spec2")
+    draft = {"assessment": "Probably benign.", "advice": "", "next_step": None}
+    assert (await spec.put(f"{path}/opinion", json=draft)).status == 200
+    await spec.post(f"{path}/hang-up")
+    assert (await spec.post(f"{path}/hand-over", json={})).status == 204
+    await house.accept(case, "spec2")
+    assert (await house.see("spec2", case))["opinion"]["assessment"] == "Probably benign."
+    assert (await house.see("gp", case))["opinion"] is None
+    await spec2.post(f"{path}/hang-up")
+    whole = {"assessment": "Benign.", "advice": "Rest.", "next_step": "advice-only"}
+    assert (await spec2.post(f"{path}/opinion/sign", json=whole)).status == 200
+    assert (await house.see("gp", case))["opinion"]["author"]["id"] == await house.person("spec2")
+
+
 async def test_the_whole_way_to_a_signed_opinion(house: House) -> None:
     case = (await house.ask())["id"]
     await house.accept(case, "spec")
