@@ -176,6 +176,7 @@ async def test_only_the_free_are_rung_and_the_most_pressing_request_comes_first(
     await ward.on_call("ann")
     first = await ward.ask("routine")
     assert await ward.ringing(first) == ["ann"]
+    ward.clock.leap(1)
     routine, urgent = await ward.ask("routine"), await ward.ask("urgent")
     assert await ward.ringing(urgent) == []
     assert (await ward.progress(urgent))["line"]["code"] == "everyone-busy"
