@@ -110,7 +110,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
 
 SERVER_EVENTS = (
     *("ring", "ring.end", "consultation", "queue", "on-call", "session.ended"),
-    *("room.people", "room.ended", "media.offer", "media.renegotiate", "media.lost", "peer"),
+    *("room.people", "room.ended", "media.offer", "media.renegotiate", "media.lost", "peer", "line"),
     *("chat.message", "pointer", "stage", "recording"),
 )
 """What the server sends; PROTOCOL.md has an example of each, and a test holds the two lists together."""

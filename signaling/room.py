@@ -27,12 +27,19 @@ class Person:
     screen: bool = False
     peers: dict[Direction, str] = field(default_factory=dict)
     """State of the media connections, in the words of RTCPeerConnection.connectionState."""
+    lines: dict[Direction, str] = field(default_factory=dict)
+    """How the media plane finds their line, each way; what it did not speak of is good."""
 
     @property
     def connected(self) -> bool:
         """Whether their media flows, or is about to: shown to the others in words."""
         states = self.peers.values()
         return self.sid is not None and not any(state in ("disconnected", "failed") for state in states)
+
+    @property
+    def line(self) -> dict[str, str]:
+        """As the `line` message shows it to its owner."""
+        return {"down": self.lines.get("subscribe", "good"), "up": self.lines.get("publish", "good")}
 
     def public(self) -> dict[str, Any]:
         """As `room.people` shows it."""

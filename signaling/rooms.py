@@ -93,6 +93,7 @@ class Rooms:
                 "stage": room.stage and {"file": room.stage},
                 "chat": list(ticket.chat),
                 "ice_servers": self._ice_servers,
+                "line": person.line,
             }
 
     async def leave(self, sid: str, message: messages.RoomLeave) -> Json:
@@ -232,6 +233,10 @@ class Rooms:
             await self._speaker.to_person(person.sid, "media.offer", offer)
         elif kind == "renegotiate" and person.sid is not None:
             await self._speaker.to_person(person.sid, "media.renegotiate", {"room": room.id, "codec": event["codec"]})
+        elif kind == "line":
+            person.lines[event["direction"]] = event["state"]
+            if person.sid is not None:
+                await self._speaker.to_person(person.sid, "line", {"room": room.id, **person.line})
         elif kind == "peer":
             before = person.connected
             person.peers[event["direction"]] = event["state"]

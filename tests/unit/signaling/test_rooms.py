@@ -82,3 +82,17 @@ async def test_hang_up_tells_everybody_and_seals_even_while_the_worker_starts(
 
 async def _turn() -> None:
     """Lets others run, instead of waiting."""
+
+
+async def test_how_the_line_is_goes_to_its_owner_alone_and_to_the_page_that_comes_back(world: World) -> None:
+    seat = (await world.rooms.join(GP, "a", join()))["participant"]
+    await world.rooms.join(SPEC, "b", join())
+    said = {"event": "line", "room": ROOM, "participant": seat, "session": "s_12345678"}
+    await world.rooms.media_event({**said, "direction": "subscribe", "state": "sound"})
+    await world.rooms.media_event({**said, "direction": "publish", "state": "weak"})
+    lines = [(to, payload) for to, event, payload in world.speaker.said if event == "line"]
+    assert lines == [
+        ("a", {"room": ROOM, "down": "sound", "up": "good"}),
+        ("a", {"room": ROOM, "down": "sound", "up": "weak"}),
+    ]
+    assert (await world.rooms.join(GP, "a2", join()))["line"] == {"down": "sound", "up": "weak"}
