@@ -1,0 +1,57 @@
+"""One subscriber's line as a whole: feedback in, what to send and what to probe out. Joins the three bandwidth policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from signaling.media.policy.allocation import Allocation, AllocationSettings, Allocator, Wish
+from signaling.media.policy.bandwidth import Acked, BandwidthSettings, Estimator
+from signaling.media.policy.probing import Probe, Prober
+
+
+class Decision(NamedTuple):
+    """What to send from now on, and a probe to send now, if any."""
+
+    allocation: Allocation
+    probe: Probe | None
+
+
+class Downlink:
+    """Estimator, prober and allocator of one subscriber. Pure; bitrates in bit/s, times in seconds by one clock."""
+
+    def __init__(
+        self, now: float, bandwidth: BandwidthSettings | None = None, allocation: AllocationSettings | None = None
+    ) -> None:
+        self.estimator = Estimator(now, bandwidth)
+        self._prober = Prober(now)
+        self._allocator = Allocator(allocation)
+
+    def feedback(self, packets: Sequence[Acked], now: float) -> None:
+        """One transport-cc message (see `Estimator.feedback`)."""
+        self.estimator.feedback(packets, now)
+        shown = self._prober.feedback(packets, now)
+        if shown is not None:
+            self.estimator.probed(shown, now)
+
+    def receiver_report(self, fraction_lost: float, now: float) -> None:
+        """Loss (0 to 1) from a receiver report."""
+        self.estimator.receiver_report(fraction_lost, now)
+
+    def remb(self, bitrate: float, now: float) -> None:
+        """The subscriber's own estimate."""
+        self.estimator.remb(bitrate, now)
+
+    def decide(self, wishes: Sequence[Wish], sent: int, now: float) -> Decision:
+        """Call every 100 ms or so, and when wishes change. `sent` counts all packets sent to this subscriber so far."""
+        self.estimator.tick(sent, now)
+        allocation = self._allocator.allocate(self.estimator.bitrate, wishes, now)
+        return Decision(allocation, self._prober.plan(self.estimator, allocation.wanted, now))
+
+    def probe_sent(self, probe: int, first: float, last: float) -> None:
+        """The probe's packets left between these times, as noted for transport-cc. Without this call it has failed."""
+        self._prober.sent(probe, first, last)
+
+    def moved(self, now: float) -> None:
+        """Another network path."""
+        self.estimator.moved(now)
