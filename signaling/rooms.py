@@ -35,7 +35,7 @@ class Rooms:
         speaker: Speaker,
         calls: Calls,
         tasks: Tasks,
-        ice_servers: list[Json],
+        ice_servers: Callable[[], list[Json]],
         owns: Callable[[str], Awaitable[bool]],
         segment_seconds: float,
         empty_limit: float,
@@ -92,7 +92,7 @@ class Rooms:
                 "recording": room.mark,
                 "stage": room.stage and {"file": room.stage},
                 "chat": list(ticket.chat),
-                "ice_servers": self._ice_servers,
+                "ice_servers": self._ice_servers(),
                 "line": person.line,
             }
 

@@ -21,7 +21,7 @@ from signaling.gateway import Gateway
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
 from signaling.server import SocketServer
-from tele import demo
+from tele import demo, turn
 from tele.desk import Desk
 from tele.domain.access import Actor
 from tele.domain.ids import new_id
@@ -123,7 +123,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         speaker=sockets,
         calls=Desk(services, encounters),
         tasks=tasks,
-        ice_servers=settings.media.ice_servers,
+        ice_servers=turn.from_settings(settings, time.time, new_id).ice_servers,
         owns=lambda room: gateway.owns(room),  # noqa: PLW0108 - the gateway is built from the rooms
         segment_seconds=settings.recording.segment_seconds,
         empty_limit=settings.consultation.empty_room_minutes * 60,

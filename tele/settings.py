@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -20,6 +21,8 @@ from pydantic_settings import (
 from tele.paths import config_file
 
 PREFIX = "TELE_"
+TURN_URL = re.compile(r"turns?:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
+SHORTEST_SECRET = 16
 
 
 def _split(value: object) -> object:
@@ -73,7 +76,24 @@ class Media(Section):
     port: Port
     workers: Annotated[int, Field(ge=0, le=64)]
     max_participants: Annotated[int, Field(ge=2, le=5000)]
-    ice_servers: list[dict[str, Any]]
+
+
+class TurnSettings(Section):
+    urls: StringList
+    secret: SecretStr
+    lifetime_minutes: Annotated[int, Field(ge=5, le=24 * 60)]
+
+    @model_validator(mode="after")
+    def _urls_and_secret_fit(self) -> TurnSettings:
+        for url in self.urls:
+            if not TURN_URL.fullmatch(url):
+                raise ValueError(f"turn.urls holds {url!r}; write it as turns:turn.hospital.example:443 (RFC 7065)")
+        if self.urls and len(self.secret.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"turn.secret must be coturn's static-auth-secret, {SHORTEST_SECRET} characters or more"
+                " (`openssl rand -hex 32` makes one)"
+            )
+        return self
 
 
 class DatabaseSettings(Section):
@@ -159,6 +179,7 @@ class Settings(BaseSettings):
     node: str
     http: Http
     media: Media
+    turn: TurnSettings
     database: DatabaseSettings
     redis: Redis
     storage: Storage

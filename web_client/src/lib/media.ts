@@ -37,20 +37,14 @@ export class RoomMedia {
   #sampling = false;
   #closed = false;
   #sample = EMPTY_SAMPLE;
+  #servers: IceServer[];
 
   constructor(options: RoomMediaOptions) {
     this.#options = options;
-    const configuration: RTCConfiguration = {
-      bundlePolicy: "max-bundle",
-      iceServers: (options.iceServers ?? []).map(({ urls, username, credential }) => ({
-        urls,
-        ...(username === null ? {} : { username }),
-        ...(credential === null ? {} : { credential }),
-      })),
-    };
+    this.#servers = options.iceServers ?? [];
     const shared = {
       signalling: options.signalling,
-      createPeer: () => (options.createPeer ?? ((wanted) => new RTCPeerConnection(wanted)))(configuration),
+      createPeer: () => (options.createPeer ?? ((wanted) => new RTCPeerConnection(wanted)))(configuration(this.#servers)),
       newSession: options.newSession ?? randomName,
       onState: () => this.#update(),
     };
@@ -82,6 +76,14 @@ export class RoomMedia {
 
   setCodec(codec: VideoCodec): Promise<void> {
     return this.#publisher.setCodec(codec);
+  }
+
+  /** Passwords of a TURN server end: the newest ones are used from the next restart on. */
+  setServers(servers: IceServer[]): void {
+    this.#servers = servers;
+    for (const { connection } of [this.#publisher, this.#subscriber]) {
+      if (connection.connectionState !== "closed") connection.setConfiguration(configuration(servers));
+    }
   }
 
   /** The server's `media.offer`. */
@@ -134,6 +136,15 @@ export class RoomMedia {
       this.#sampling = false;
     }
   }
+}
+
+function configuration(servers: IceServer[]): RTCConfiguration {
+  const iceServers = servers.map(({ urls, username, credential }) => ({
+    urls,
+    ...(username === null ? {} : { username }),
+    ...(credential === null ? {} : { credential }),
+  }));
+  return { bundlePolicy: "max-bundle", iceServers };
 }
 
 /** A first subscription that is still connecting, as when the other person arrives, is no interruption. */

@@ -178,6 +178,7 @@ export class RoomSession {
     this.#told = "";
     this.tell(this.local.switches);
     if (this.#media) {
+      this.#media.setServers(reply.ice_servers);
       await this.#media.setCodec(reply.codec);
       await (anew || !reply.known ? this.#media.rebuild() : this.#media.resume());
       return;
