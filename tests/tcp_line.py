@@ -1,0 +1,111 @@
+"""The web half of a bad line: a TCP relay whose outages last for a connection as long as TCP itself makes them last.
+
+A relay cannot drop single packets of a TCP connection, so it waits instead: what was sent into an outage goes on when a
+kernel would have sent it again (RFC 6298 §5.5: the timer doubles each time), which can be long after the line is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from signaling.media.counters import Counters
+from signaling.media.tasks import Tasks
+
+FIRST_TIMEOUT = 0.2
+"""Seconds until Linux sends data again on a line as short as this one."""
+CONNECT_TIMEOUT = 1.0
+"""Seconds until a SYN is sent again (RFC 6298 §2.1)."""
+LONGEST_TIMEOUT = 120.0
+CHUNK = 65_536
+
+
+class TcpLine:
+    """Everything that connects to `port` reaches the server. `dead` stops the bytes; `move` orphans what is open."""
+
+    def __init__(self, server_port: int) -> None:
+        self._server_port = server_port
+        self._tasks = Tasks(Counters())
+        self._alive = asyncio.Event()
+        self._alive.set()
+        self._server: asyncio.Server | None = None
+        self._generation = 0
+        self.port = 0
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing passes now."""
+        return not self._alive.is_set()
+
+    @dead.setter
+    def dead(self, dead: bool) -> None:
+        self._alive.clear() if dead else self._alive.set()
+
+    def move(self) -> None:
+        """Connections that are open now carry nothing any more and never end, as after a change of network."""
+        self._generation += 1
+
+    async def open(self) -> None:
+        """Listen on a free loopback port."""
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop at once."""
+        if self._server is not None:
+            self._server.close()
+        await self._tasks.stop()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.spawn(self._serve(reader, writer), "connection")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        generation = self._generation
+        with contextlib.closing(writer):
+            await self._passable(CONNECT_TIMEOUT)
+            try:
+                onward, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+            except OSError:
+                return  # nobody listens: the browser's connection is refused by being closed
+            with contextlib.closing(back), contextlib.suppress(ConnectionError):
+                ways = [
+                    asyncio.ensure_future(self._pump(reader, back, generation)),
+                    asyncio.ensure_future(self._pump(onward, writer, generation)),
+                ]
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                    await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, generation: int) -> None:
+        while data := await source.read(CHUNK):
+            await self._passable(FIRST_TIMEOUT)
+            if generation == self._generation:
+                sink.write(data)
+                await sink.drain()
+        await self._passable(FIRST_TIMEOUT)
+        if generation != self._generation:
+            await asyncio.Event().wait()  # not even the end gets through
+
+    async def _passable(self, timeout: float) -> None:
+        """Returns at once on a good line, else at the first retransmission that finds it good again."""
+        loop = asyncio.get_running_loop()
+        at = loop.time()
+        while self.dead:
+            at += timeout
+            timeout = min(timeout * 2, LONGEST_TIMEOUT)
+            await asyncio.sleep(at - loop.time())
+
+
+@contextlib.asynccontextmanager
+async def tcp_line(server_port: int) -> AsyncIterator[TcpLine]:
+    """A line for the length of an `async with`."""
+    line = TcpLine(server_port)
+    await line.open()
+    try:
+        yield line
+    finally:
+        await line.close()
