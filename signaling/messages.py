@@ -125,8 +125,8 @@ def parse(event: str, payload: object) -> ClientMessage:
         return kind.model_validate(payload)
     except ValidationError as mistakes:
         first: Any = mistakes.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "message"
-        raise BadMessage("malformed", f"{where}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"])) or "message"  # a field's name may be the sender's own invention
+        raise BadMessage("malformed", f"{where[:80]}: {first['msg'][:200]}") from None
 
 
 def rules() -> dict[str, Rule]:

@@ -14,6 +14,8 @@ FORMAT: Final = 15
 """FMT of the RTPFB packet."""
 MAX_REPORTED: Final = 512
 """Packets in one report: at 50 ms this is 10,000 packets a second, far above any browser."""
+MAX_READ: Final = 4096
+"""Packets that one report may tell of: a few bytes of run lengths can claim 65,535, and reading them takes time."""
 REMEMBERED: Final = 64
 """Numbers for which a late arrival still counts."""
 
@@ -122,6 +124,8 @@ def decode(body: bytes) -> tuple[int, int, list[float | None]]:
     if len(body) < 16:
         raise ValueError("transport-cc feedback is cut off")
     _, _, first, total, mixed = _HEAD.unpack_from(body)
+    if total > MAX_READ:
+        raise ValueError("transport-cc feedback about too many packets")
     at = 16
     symbols: list[int] = []
     while len(symbols) < total:

@@ -89,14 +89,15 @@ def answer(
         if taken is None:
             sections.append(_refused(media))
             continue
-        lines = _section(media, taken, policy)
+        receiving = media.mid in sources and media.direction in ("sendonly", "sendrecv")
+        lines = _section(media, taken, policy, "recvonly" if receiving else "inactive")
         lines[1:1] = sdp_lines.transport_lines(transport, setup)
         if not bundled:
             # With BUNDLE the first section's candidates serve all (RFC 9143 §7.1.1).
             lines += sdp_lines.candidates(transport)
         bundled.append(media.mid)
         sections.append(lines)
-        if media.mid in sources and media.direction in ("sendonly", "sendrecv"):
+        if receiving:
             accepted.append(taken)
     text = sdp_lines.render([*sdp_lines.session(transport, bundled), *(line for lines in sections for line in lines)])
     return Answer(text, tuple(accepted), setup)
@@ -156,12 +157,14 @@ def _fits(codec: Codec, wanted: TrackCodec) -> bool:
     return True
 
 
-def _section(media: RemoteMedia, taken: AcceptedMedia, policy: AnswerPolicy) -> list[str]:
+def _section(
+    media: RemoteMedia, taken: AcceptedMedia, policy: AnswerPolicy, direction: Literal["recvonly", "inactive"]
+) -> list[str]:
     chosen = next(codec for codec in media.codecs if codec.payload_type == taken.payload_type)
     types = [t for t in (taken.red_type, taken.payload_type, taken.retransmission_type) if t is not None]
     lines = [
         f"m={media.kind} 9 {media.protocol} {' '.join(map(str, types))}",
-        "a=recvonly" if media.direction in ("sendonly", "sendrecv") else "a=inactive",
+        f"a={direction}",
         f"a=mid:{media.mid}",
     ]
     lines += [f"a=extmap:{number} {uri}" for uri, number in taken.extensions.items()]

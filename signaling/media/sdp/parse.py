@@ -19,6 +19,8 @@ MAX_REPEATED: Final = 128
 """Lines of one attribute in one m-section. Reading them takes time in the square of their number."""
 
 _MID: Final = re.compile(r"[A-Za-z0-9_.~-]{1,16}")
+_TOKEN: Final = re.compile(r"[!#-'*+\-.0-9A-Z^-~/]{1,64}")
+"""What an m-line is made of (RFC 8866 §9, `token`, with the slash of protocols): answers repeat it."""
 
 Direction = Literal["sendonly", "recvonly", "sendrecv", "inactive"]
 
@@ -139,6 +141,9 @@ def _convert(description: sdp.SessionDescription, rids: list[tuple[str, ...]]) -
     mids = [media.rtp.muxId for media in description.media]
     if len(set(mids)) != len(mids) or not all(_MID.fullmatch(mid) for mid in mids):
         raise BadSdpError("Each media section needs a mid of its own.")
+    for media in description.media:
+        if not all(_TOKEN.fullmatch(str(word)) for word in (media.kind, media.profile, *media.fmt)):
+            raise BadSdpError("An m-line has characters that no m-line has.")
     for media in live:
         if media.kind not in ("audio", "video"):
             continue
