@@ -1,4 +1,4 @@
-"""One subscriber's line as a whole: feedback in, what to send and what to probe out. Joins the three bandwidth policies."""
+"""One subscriber's line as a whole: feedback in, what to send and what to probe out. Joins the bandwidth policies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Downlink:
         """Call every 100 ms or so, and when wishes change. `sent` counts all packets sent to this subscriber so far."""
         self.estimator.tick(sent, now)
         allocation = self._allocator.allocate(self.estimator.bitrate, wishes, now)
-        return Decision(allocation, self._prober.plan(self.estimator, allocation.wanted, now))
+        return Decision(allocation, self._prober.plan(self.estimator, allocation.wanted, allocation.everything, now))
 
     def probe_sent(self, probe: int, first: float, last: float) -> None:
         """The probe's packets left between these times, as noted for transport-cc. Without this call it has failed."""

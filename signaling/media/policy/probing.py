@@ -1,9 +1,11 @@
-"""Whether the line carries more than is sent: short bursts of padding, their size, their result, and when to try again."""
+"""Whether the line carries more than is sent: short bursts of padding, their size, their result, when to try again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final, NamedTuple
 
 from signaling.media.policy.bandwidth import Acked, Estimator
 
@@ -20,6 +22,46 @@ class Probe(NamedTuple):
     interval: float
     """Seconds between two packets; sending them in clumps of up to 20 ms is fine."""
 
+    @property
+    def duration(self) -> float:
+        """Seconds that it takes."""
+        return self.packets * self.interval
+
+
+BOLD, CAREFUL = 3.0, 1.5
+"""A probe is at most this much of the estimate; careful after one that failed, until one succeeds."""
+QUEUE, CAREFUL_QUEUE = 0.1, 0.06
+"""Seconds of queue that a probe makes at most if the estimate is all there is: sound must get through in time."""
+BEYOND: Final = 1.02
+"""A probe aims this much above what is wanted: to be measured just below it would help nobody."""
+LEAST_STEP: Final = 1.1
+SHORTEST, LONGEST = 0.05, 0.2
+"""Seconds that a probe takes."""
+SIZE: Final = 320
+"""Bytes of one packet: 255 of padding and the headers."""
+SMALLEST: Final = 100
+FEWEST, MOST_PACKETS = 6, 120
+PASSED: Final = 0.9
+"""Of the probe's bitrate, to be believed: jitter blurs the rest."""
+FIRST_PAUSE, PAUSE_GROWTH, LONGEST_PAUSE = 1.0, 1.6, 4.0
+"""Seconds until the next after one that failed. Never long: a cap may have been lifted meanwhile."""
+BETWEEN: Final = 0.1
+"""Seconds after one that succeeded."""
+ANSWERED: Final = 0.5
+"""Seconds beyond a round trip until a probe without feedback has failed."""
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    probe: Probe
+    planned: float
+    estimate: float
+    loss: float
+    """What was thought and lost when it was planned."""
+    first: float | None = None
+    last: float | None = None
+    packets: list[Acked] = field(default_factory=list)
+
 
 class Prober:
     """Plans probes for one subscriber and reads their results from its feedback."""
@@ -27,14 +69,114 @@ class Prober:
     def __init__(self, now: float) -> None:
         self.failures = 0
         """Probes in a row that found nothing more."""
+        self._next_at = now
+        self._next_id = 1
+        self._restarts = 0
+        self._outstanding: _Outstanding | None = None
 
-    def plan(self, estimator: Estimator, wanted: float, now: float) -> Probe | None:
-        """A probe to send now, when `wanted` bit/s are more than the estimate shows and the line is calm."""
-        return None
+    def plan(self, estimator: Estimator, wanted: float, everything: float, now: float) -> Probe | None:
+        """A probe to send now, when `wanted` bit/s are more than the estimate shows and the line is calm.
+
+        `everything` is what there would be use for at most; it is aimed at while probes succeed.
+        """
+        if estimator.restarts != self._restarts:
+            self._restarts = estimator.restarts
+            self._outstanding = None
+            self.failures = 0
+            self._next_at = now
+        self._give_up(estimator, now)
+        if self._outstanding is not None or now < self._next_at or not estimator.calm(now):
+            return None
+        if wanted <= estimator.bitrate:
+            return None
+        aim = wanted if self.failures else max(wanted, everything)
+        bitrate = max(LEAST_STEP * estimator.bitrate, min(BEYOND * aim, self._steepness * estimator.bitrate))
+        probe = self._shape(bitrate, estimator)
+        self._next_id += 1
+        self._outstanding = _Outstanding(probe, now, estimator.bitrate, estimator.loss)
+        estimator.pardon(now + probe.duration + QUEUE + (estimator.round_trip or 0.0) + ANSWERED)
+        return probe
+
+    @property
+    def _steepness(self) -> float:
+        return CAREFUL if self.failures else BOLD
+
+    def _shape(self, bitrate: float, estimator: Estimator) -> Probe:
+        excess = bitrate / estimator.bitrate - 1
+        duration = min(LONGEST, max(SHORTEST, (CAREFUL_QUEUE if self.failures else QUEUE) / excess))
+        # Media comes in frames, and just now there may be none: only half of it is counted on.
+        padding = max(bitrate - (estimator.acked_bitrate or 0.0) / 2, bitrate / 2) * duration / 8
+        size = int(min(SIZE, max(SMALLEST, padding / FEWEST)))
+        packets = min(MOST_PACKETS, max(FEWEST, ceil(padding / size)))
+        return Probe(self._next_id, bitrate, packets, size, duration / packets)
 
     def sent(self, probe: int, first: float, last: float) -> None:
         """The probe's packets left between these times (as noted for transport-cc)."""
+        outstanding = self._outstanding
+        if outstanding is not None and outstanding.probe.id == probe:
+            outstanding.first, outstanding.last = first, last
 
     def feedback(self, packets: Sequence[Acked], now: float) -> float | None:
         """Read one transport-cc message; returns the bitrate that a finished probe has shown, if it has."""
+        outstanding = self._outstanding
+        if outstanding is None or not packets:
+            return None
+        # Kept from the planning on: feedback may overtake the word that all was sent.
+        outstanding.packets += [packet for packet in packets if packet.sent >= outstanding.planned]
+        if outstanding.first is None or outstanding.last is None or packets[-1].sent < outstanding.last:
+            return None
+        self._outstanding = None
+        seen = _read(outstanding, outstanding.first, outstanding.last)
+        if seen is None or seen.passed < PASSED:
+            self._failed(now)
+            return None if seen is None else seen.bitrate * seen.passed * PASSED
+        self.failures = 0
+        self._next_at = now + (BETWEEN if seen.bitrate > outstanding.estimate else FIRST_PAUSE)
+        return seen.bitrate
+
+    def _give_up(self, estimator: Estimator, now: float) -> None:
+        outstanding = self._outstanding
+        if outstanding is None:
+            return
+        patience = outstanding.probe.duration + (estimator.round_trip or 0.0) + ANSWERED
+        if now - outstanding.planned > patience:
+            self._outstanding = None
+            self._failed(now)
+
+    def _failed(self, now: float) -> None:
+        self._next_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * PAUSE_GROWTH**self.failures)
+        self.failures += 1
+
+
+class _Reading(NamedTuple):
+    bitrate: float
+    """bit/s that were sent while the probe took, at most its own."""
+    passed: float
+    """The part of it that the line took, 0 to 1."""
+
+
+def _read(outstanding: _Outstanding, first: float, last: float) -> _Reading | None:
+    """What a finished probe has shown; None when too little was told."""
+    seen = [packet for packet in outstanding.packets if first <= packet.sent <= last]
+    delays = [(sent, arrived - sent) for sent, _, arrived in seen if arrived is not None]
+    count = len(delays)
+    if count < FEWEST // 2:
         return None
+    loss = 1 - count / len(seen)
+    kept = min(1.0, (1 - loss) / (1 - min(0.9, outstanding.loss + 0.1)))
+    octets = sum(packet.size for packet in seen[1:])
+    bitrate = outstanding.probe.bitrate
+    span = last - first
+    if span < outstanding.probe.duration / 3:
+        # Sent in one go: the line itself spaced the packets.
+        arrivals = [sent + delay for sent, delay in delays]
+        spread = max(arrivals) - min(arrivals)
+        return _Reading(bitrate, min(1.0, octets * 8 / spread / bitrate if spread > 0 else 1.0) * kept)
+    # While it lasts a queue grows by what does not pass. Means of halves, because single packets jitter.
+    delays.sort()
+    half = count // 2
+    early, late = delays[:half], delays[-half:]
+    apart = sum(sent for sent, _ in late) - sum(sent for sent, _ in early)
+    waited = sum(delay for _, delay in late) - sum(delay for _, delay in early)
+    growth = max(0.0, waited / apart) if apart > 0 else 0.0
+    return _Reading(min(bitrate, octets * 8 / span), kept / (1 + growth))
