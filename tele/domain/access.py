@@ -66,6 +66,7 @@ class Action(StrEnum):
     ANSWER_IN_WRITING = "answer-in-writing"
     HAND_OVER = "hand-over"
     JOIN = "join"
+    CONNECT_DEVICE = "connect-device"
     CHAT = "chat"
     HANG_UP = "hang-up"
     STOP_RECORDING = "stop-recording"
@@ -135,6 +136,7 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.ANSWER_IN_WRITING: (_BY_PAGED,),
     Action.HAND_OVER: (_BY_SPECIALIST, _BY_PAGED),
     Action.JOIN: _PARTICIPANTS,
+    Action.CONNECT_DEVICE: _PARTICIPANTS,
     Action.CHAT: _PARTICIPANTS,
     Action.HANG_UP: _PARTICIPANTS,
     Action.STOP_RECORDING: (_BY_GP,),

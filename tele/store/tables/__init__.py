@@ -6,6 +6,7 @@ from tele.store.tables.audit_event import AuditEvent
 from tele.store.tables.base import ID, Base, UtcDateTime
 from tele.store.tables.case_record import Addendum, Consent, DocumentReference, Message, Opinion
 from tele.store.tables.consultation import Encounter, Recording, ServiceRequest, Viewer
+from tele.store.tables.ingest import IngestToken
 from tele.store.tables.paging import Delivery, Page
 from tele.store.tables.people import Organisation, Practitioner, PractitionerRole, SignInSession
 from tele.store.tables.roster import OnCallSwitch, RosterOverride, Shift
@@ -19,6 +20,7 @@ __all__ = [
     "Delivery",
     "DocumentReference",
     "Encounter",
+    "IngestToken",
     "Message",
     "OnCallSwitch",
     "Opinion",
