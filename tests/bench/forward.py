@@ -107,6 +107,11 @@ class Server:
         await self._call("answer", ROOM, name, "s", offer["version"], client.answer(offer["sdp"]))
         await client.connect(offer["sdp"])
 
+    async def counts(self) -> dict[str, int]:
+        """What the media plane has counted since it started."""
+        counts: dict[str, int] = await self._call("stats")
+        return counts
+
     async def _listen(self) -> None:
         """Sort what the server says."""
         assert self._process.stdout is not None

@@ -198,6 +198,10 @@ class Janus:
         await client.connect(offer)
         await self._connected(handle)
 
+    async def counts(self) -> dict[str, int]:
+        """None are asked for."""
+        return {}
+
     async def stop(self) -> None:
         """End the process and remove its folder."""
         await self._tasks.stop()

@@ -8,15 +8,14 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from aioice import stun
-
 from signaling.media.counters import Counters
-from signaling.media.packets.rtp_header import is_rtcp
+from signaling.media.packets import rtcp
 from signaling.media.tasks import Tasks
+from tests.bench.subscriber import FEEDBACK_EVERY, Rota, Subscriber
 from tests.media_client import MediaClient
 
 FRAMES_A_SECOND = 30
@@ -26,6 +25,11 @@ PAYLOAD = 1_000
 SSRC = 0x11223344
 TRANSPORT_CC = 3
 """Header extension id in the client's offer."""
+WARM_UP = 1.5
+"""Seconds of load before CPU is measured."""
+
+NTP_EPOCH = 2_208_988_800
+"""Seconds from 1900 to 1970."""
 
 Frames = Callable[[int], Sequence[bytes]]
 """The RTP payloads of frame number n."""
@@ -45,6 +49,10 @@ class Target(Protocol):
 
     async def subscribe(self, client: MediaClient, index: int) -> None:
         """Connect subscriber number `index`; on return the server would send to it."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """Its own counters, if it tells any."""
         ...
 
     async def stop(self) -> None:
@@ -75,6 +83,12 @@ class Result:
     """Share of all frames for all subscribers whose last packet arrived."""
     cpu_us_per_frame: float
     """Per frame and subscriber."""
+    resent: float = 0.0
+    """Packets that came again for each one that a subscriber's NACK asked for."""
+    sender_reports: int = 0
+    """That one subscriber decrypted."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """What the server's own counters grew by while CPU was measured; empty where a server tells none."""
 
 
 def server_cpu(pid: int) -> float:
@@ -116,6 +130,7 @@ class Publisher:
         self.sent = 0
         self.frames = 0
         self._payloads = frames
+        self._began = time.time()
 
     def frame(self) -> None:
         """One frame."""
@@ -127,7 +142,15 @@ class Publisher:
             extension = struct.pack("!HHBHB", 0xBEDE, 1, TRANSPORT_CC << 4 | 1, self.sent & 0xFFFF, 0)
             self.client.send_secured(head + extension + payload)
             self.sent += 1
+        if self.frames % FRAMES_A_SECOND == 0:
+            self._report(timestamp)
         self.frames += 1
+
+    def _report(self, timestamp: int) -> None:
+        """A sender report; the NTP time is that of the frame."""
+        ntp = int((NTP_EPOCH + self._began + self.frames / FRAMES_A_SECOND) * 2**32)
+        report = rtcp.SenderReport(SSRC, ntp, timestamp, self.sent, self.sent * PAYLOAD)
+        self.client.send_secured(rtcp.sender_report(report, "publisher"))
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -136,40 +159,6 @@ class Publisher:
             self.frame()
             due += 1 / FRAMES_A_SECOND
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-
-
-class Receiver(MediaClient):
-    """Counts packets and frames without RTCP (the clear RTP header tells both), and answers connectivity checks.
-
-    Our server is ICE-lite and makes none; the others do.
-    """
-
-    packets = 0
-    frames = 0
-
-    def _datagram(self, size: int) -> None:
-        first, second = self._inbound.view[0], self._inbound.view[1]
-        if 128 <= first <= 191 and not is_rtcp(second):
-            self.packets += 1
-            self.frames += second >> 7
-        if first == 0 and second == 1:
-            self._answer_check(bytes(self._inbound.view[:size]))
-        else:
-            super()._datagram(size)
-
-    def _answer_check(self, request: bytes) -> None:
-        """RFC 8445 §7.3; that the request is authentic is taken for granted here."""
-        if not self.remote[0]:  # before the server's description is read; it will ask again
-            return
-        response = stun.Message(
-            message_method=stun.Method.BINDING,
-            message_class=stun.Class.RESPONSE,
-            transaction_id=request[8:20],
-        )
-        response.attributes["XOR-MAPPED-ADDRESS"] = self.remote
-        response.add_message_integrity(self.password.encode())
-        response.add_fingerprint()
-        self.send(bytes(response))
 
 
 class Verifier:
@@ -187,8 +176,10 @@ class Verifier:
             start += 4 + 4 * int(struct.unpack_from("!H", data, start + 2)[0])
         if len(data) < start + 5:
             return
-        number = struct.unpack_from("!I", data, start + 1)[0]
-        if len(data) == start + PAYLOAD and (self._last is None or number == self._last + 1):
+        number = int(struct.unpack_from("!I", data, start + 1)[0])
+        if len(data) != start + PAYLOAD or (self._last is not None and number <= self._last):
+            return  # a retransmission
+        if self._last is None or number == self._last + 1:
             self.verified += 1
         self._last = number
 
@@ -199,13 +190,11 @@ def with_candidate(client: MediaClient, description: str) -> str:
     return f"{description}a=candidate:1 1 udp 2130706431 {host} {port} typ host\r\na=end-of-candidates\r\n"
 
 
-async def reports(clients: Sequence[MediaClient]) -> None:
-    """A receiver report a second from each subscriber, and the checks that keep consent alive."""
+async def feedback(clients: Sequence[Subscriber]) -> None:
+    """Let each client send its RTCP when its turn has come."""
+    rota = Rota(clients, time.monotonic())
     while True:
-        for client in list(clients):
-            client.send_secured(struct.pack("!BBHI", 0x80, 201, 1, 1))
-            client.check()
-            await asyncio.sleep(1 / len(clients))
+        await asyncio.sleep(min(rota.due(time.monotonic()), FEEDBACK_EVERY))
 
 
 async def measure(
@@ -220,32 +209,33 @@ async def measure(
     tasks = Tasks(Counters())
     server = await start(core)
     try:
-        publisher = Receiver(decrypt=False)
+        publisher = Subscriber(decrypt=False)
         await server.publish(publisher)
         source = Publisher(publisher, frames)
-        clients: list[Receiver] = []
-        alive: list[MediaClient] = [publisher]
-        tasks.spawn(reports(alive), "reports")
+        clients: list[Subscriber] = []
+        alive: list[Subscriber] = [publisher]
+        tasks.spawn(feedback(alive), "feedback")
         for index in range(subscribers):
-            subscriber = Receiver(decrypt=index == 0)
+            subscriber = Subscriber(decrypt=index == 0)
             await server.subscribe(subscriber, index)
             clients.append(subscriber)
             alive.append(subscriber)
         verifier = Verifier(clients[0])
         sending = tasks.spawn(source.run(), "publisher")
-        await asyncio.sleep(1.5)
-        before, frames_before = source.sent, source.frames
+        await asyncio.sleep(WARM_UP)
+        before, frames_before, counts = source.sent, source.frames, await server.counts()
         cpu, began = server_cpu(server.pid), time.monotonic()
         await asyncio.sleep(seconds)
         cpu, elapsed = server_cpu(server.pid) - cpu, time.monotonic() - began
         sent, frames_sent = source.sent - before, source.frames - frames_before
+        counts = {name: count - counts.get(name, 0) for name, count in (await server.counts()).items()}
         sending.cancel()
         # A jitter buffer hands a frame on when the next one begins: the very last may stay where it is.
         whole = source.frames
         source.frame()
         await asyncio.sleep(0.5)
         # The publisher's first packet began a keyframe, so every packet was for everyone.
-        arrived = sum(each.packets for each in clients)
+        arrived, asked = sum(each.packets for each in clients), sum(each.asked for each in clients)
         return Result(
             subscribers=subscribers,
             sent=sent,
@@ -256,6 +246,9 @@ async def measure(
             core=round(cpu / elapsed, 3),
             frame_delivery=round(sum(min(each.frames, whole) for each in clients) / (whole * subscribers), 4),
             cpu_us_per_frame=round(cpu / (frames_sent * subscribers) * 1e6, 1),
+            resent=round(sum(each.resent for each in clients) / asked, 3) if asked else 0.0,
+            sender_reports=clients[0].sender_reports,
+            counts={name: count for name, count in counts.items() if count},
         )
     finally:
         await tasks.stop()

@@ -123,6 +123,10 @@ class Relay:
         offer = client.offer(("video", "H264", SSRC)).replace("a=sendonly", "a=recvonly")
         await self._connect(client, re.sub(r"a=ssrc.*\r\n", "", offer))
 
+    async def counts(self) -> dict[str, int]:
+        """None are asked for."""
+        return {}
+
     async def stop(self) -> None:
         """End it."""
         assert self._process.stdin is not None

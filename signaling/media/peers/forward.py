@@ -1,8 +1,8 @@
-"""The forwarding loop: one canonical packet in, one protected copy per subscriber out. Written for speed."""
+"""The forwarding loop: canonical packets in, one protected copy of each per subscriber out. Written for speed."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, Final
 
 from signaling.media.counters import Counters
@@ -15,9 +15,14 @@ from signaling.media.transport.sealed import send_sealed
 SENT_RING: Final = 4096
 """Packets remembered per subscriber, by transport-wide number. A power of two; 4 s at 1,000 packets a second."""
 
+MAX_BURST: Final = 32
+"""Packets that wait for the end of a batch at most."""
+
 Stamp = tuple[float, int]
-"""When a packet left, and its bytes before protection. One for all copies of a packet: nothing is made per copy."""
+"""When a packet left, and its bytes on the wire. One for all copies of a packet: nothing is made per copy."""
 NEVER: Final[Stamp] = (0.0, 0)
+WIRE: Final = 16 + 8 + 20
+"""Bytes that protection (RFC 7714 §5.1), UDP and IPv4 add to each packet."""
 
 
 class Egress:
@@ -49,8 +54,28 @@ Plain values, looked up once when they change and not once a packet.
 """
 
 
+Burst = list[tuple[bytes, int, int, int, Stamp]]
+"""Packets that wait to be sent together: packet, its size, number, timestamp, stamp."""
+
+
+def _same_size(burst: Burst, limit: int) -> Iterator[Burst]:
+    """The burst in pieces of at most `limit` packets of the same size, of which the last may be smaller."""
+    run = burst[:1]
+    for each in burst[1:]:
+        size = run[0][1]
+        if each[1] > size or run[-1][1] < size or len(run) == limit:
+            yield run
+            run = []
+        run.append(each)
+    yield run
+
+
 class FanOut:
-    """The subscribers of one form of one publication."""
+    """The subscribers of one form of one publication.
+
+    What is forwarded within one batch of the port waits for the end of it: the packets of a picture come together, and
+    together they cost each subscriber one message to the kernel.
+    """
 
     def __init__(self, outbox: Outbox, counters: Counters, *, droppable: bool) -> None:
         self._outbox = outbox
@@ -59,6 +84,9 @@ class FanOut:
         self._members: dict[Hashable, tuple[Egress, int, int, bytes]] = {}
         self._udp: list[Row] = []
         self._tcp: list[Row] = []
+        self._paths: list[Path] = []
+        """Those of the rows, whose addresses are in use until the next arrangement."""
+        self._burst: Burst = []
         self.packets = 0
         self.octets = 0
         """Payload bytes forwarded (RFC 3550 §6.4.1), the same for every subscriber that was there all the time."""
@@ -68,12 +96,15 @@ class FanOut:
 
     def put(self, member: Hashable, egress: Egress, shift: int, offset: int, constant: bytes) -> None:
         """Send to this subscriber from now on: numbers plus `shift`, timestamps plus `offset`."""
+        self._send_burst()
         self._members[member] = (egress, shift, offset, constant)
         self._arrange()
 
     def remove(self, member: Hashable) -> None:
         """Send no more to this subscriber."""
-        if self._members.pop(member, None) is not None:
+        if member in self._members:
+            self._send_burst()
+            del self._members[member]
             self._arrange()
 
     def _arrange(self) -> None:
@@ -81,59 +112,80 @@ class FanOut:
             (egress, egress.session, egress.path.pointer, shift, offset, constant)
             for egress, shift, offset, constant in self._members.values()
         ]
+        self._paths = [row[0].path for row in rows]
         self._udp = [row for row in rows if row[0].path.connection is None]
         self._tcp = [row for row in rows if row[0].path.connection is not None]
 
     def forward(self, packet: bytes, number: int, timestamp: int, now: float) -> None:
-        """Send one canonical packet to all. Flushing is left to the end of the batch it came in."""
+        """Send one canonical packet to all at the end of the batch it came in, or when a burst is complete."""
         size = len(packet)
         self.packets += 1
         self.octets += size - PAYLOAD_AT
+        burst = self._burst
+        if not burst:
+            self._outbox.defer(self._send_burst)
+        burst.append((packet, size, number, timestamp, (now, size + WIRE)))
+        if len(burst) == MAX_BURST:
+            self._send_burst()
+
+    def _send_burst(self) -> None:
+        burst = self._burst
+        if not burst:
+            return
+        self._burst = []
+        for run in _same_size(burst, self._outbox.longest_run) if self._udp else ():
+            self._send_run(run)
+        if self._tcp:
+            self._send_tcp(burst)
+        members = len(self._members)
+        self._counters.add("packets_out", members * len(burst))
+        self._counters.add("bytes_out", members * sum(size for _, size, _, _, _ in burst))
+
+    def _send_run(self, run: Burst) -> None:
         outbox = self._outbox
-        names = outbox.names
         patch = PATCH.pack_into
         last = SENT_RING - 1
-        stamp = now, size
+        each = len(run)
         rows = self._udp
-        done, total = 0, len(rows)
-        while done < total:
+        done = 0
+        while done < len(rows):
             begin = outbox.used
-            room = min(outbox.count - begin, total - done)
+            room = (outbox.count - begin) // each
             if not room:
-                outbox.flush()
+                outbox.send()
                 continue
-            word = begin * 8
-            for (egress, session, pointer, shift, offset, constant), (view, buffer, length) in zip(
-                rows if room == total else rows[done : done + room], outbox.slots[begin : begin + room], strict=True
-            ):
+            slots = iter(outbox.slots[begin:])
+            for egress, session, pointer, shift, offset, constant in rows[done : done + room]:
                 count = egress.number
-                egress.number = count + 1
-                egress.sent[count & last] = stamp
-                view[:size] = packet
-                patch(
-                    view,
-                    PATCH_START,
-                    number + shift & 0xFFFF,
-                    timestamp + offset & 0xFFFFFFFF,
-                    constant,
-                    count & 0xFFFF,
-                )
-                length[0] = size
-                # A packet that cannot be protected goes nowhere: without a name the kernel refuses it.
-                names[word] = 0 if protect(session, buffer, length) else pointer
-                word += 8
-            outbox.used = begin + room
+                egress.number = count + each
+                sent = egress.sent
+                refused = 0
+                # The run is the first of the two: when it ends, no slot is lost.
+                for (packet, size, number, timestamp, stamp), (view, buffer, length) in zip(run, slots):  # noqa: B905
+                    sent[count & last] = stamp
+                    view[:size] = packet
+                    patch(
+                        view,
+                        PATCH_START,
+                        number + shift & 0xFFFF,
+                        timestamp + offset & 0xFFFFFFFF,
+                        constant,
+                        count & 0xFFFF,
+                    )
+                    length[0] = size
+                    refused |= protect(session, buffer, length)
+                    count += 1
+                # What cannot be protected goes nowhere: the kernel refuses a message without an address.
+                outbox.address(0 if refused else pointer, begin, each)
+                begin += each
             done += room
-        if self._tcp:
-            self._forward_tcp(packet, number, timestamp, stamp)
-        self._counters.add("packets_out", total + len(self._tcp))
-        self._counters.add("bytes_out", (total + len(self._tcp)) * size)
 
-    def _forward_tcp(self, packet: bytes, number: int, timestamp: int, stamp: Stamp) -> None:
-        for egress, _, _, shift, offset, constant in self._tcp:
-            copy = bytearray(packet)
-            count = egress.next_number(stamp)
-            PATCH.pack_into(
-                copy, PATCH_START, number + shift & 0xFFFF, timestamp + offset & 0xFFFFFFFF, constant, count
-            )
-            send_sealed(self._outbox, egress.path, egress.session, protect, copy, droppable=self._droppable)
+    def _send_tcp(self, burst: Burst) -> None:
+        for egress, session, _, shift, offset, constant in self._tcp:
+            for packet, _, number, timestamp, stamp in burst:
+                copy = bytearray(packet)
+                count = egress.next_number(stamp)
+                PATCH.pack_into(
+                    copy, PATCH_START, number + shift & 0xFFFF, timestamp + offset & 0xFFFFFFFF, constant, count
+                )
+                send_sealed(self._outbox, egress.path, session, protect, copy, droppable=self._droppable)
