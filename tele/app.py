@@ -48,6 +48,7 @@ from tele.web.client import WebClient
 from tele.web.edge import Edge
 from tele.web.encounters import ENCOUNTERS
 from tele.web.health import Health
+from tele.web.line_check import LINE, Line
 
 log = structlog.get_logger(__name__)
 
@@ -118,12 +119,13 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     resolve = sessions.resolver(services, edge)
     encounters = Encounters(services)
     media = MediaPool(settings, tasks, run_dir)
+    servers = turn.from_settings(settings, time.time, new_id).ice_servers
     rooms = Rooms(
         media=media,
         speaker=sockets,
         calls=Desk(services, encounters),
         tasks=tasks,
-        ice_servers=turn.from_settings(settings, time.time, new_id).ice_servers,
+        ice_servers=servers,
         owns=lambda room: gateway.owns(room),  # noqa: PLW0108 - the gateway is built from the rooms
         segment_seconds=settings.recording.segment_seconds,
         empty_limit=settings.consultation.empty_room_minutes * 60,
@@ -134,6 +136,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
 
     app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
     app[ENCOUNTERS] = encounters
+    app[LINE] = Line(media.line_checks, servers)
     health = Health(
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,

@@ -87,6 +87,7 @@ class MediaNode:
             "leave": self.plane.leave,
             "close_room": self.plane.close_room,
             "snapshot": self.plane.snapshot,
+            "line_check": self.plane.line_check,
             "stats": self._stats,
             "record.start": self.recorder.start,
             "record.pause": self._pause,

@@ -78,6 +78,10 @@ class MediaPool:
         """Counters of each worker that is there, for the metrics."""
         return [await node.call("stats", {}) for node in self._nodes if node.up]
 
+    async def line_checks(self) -> list[Message]:
+        """Where each worker that is there is reached, with credentials to try it."""
+        return [await node.call("line_check", {}) for node in self._nodes if node.up]
+
     def _place(self, room: str) -> int:
         return zlib.crc32(room.encode()) % len(self._nodes)
 

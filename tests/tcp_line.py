@@ -43,7 +43,7 @@ class TcpLine:
         self._alive.clear() if dead else self._alive.set()
 
     def move(self) -> None:
-        """Connections that are open now carry nothing any more and never end, as after a change of network."""
+        """Connections that are open now hear nothing any more, and are reset when they send, as behind another NAT."""
         self._generation += 1
 
     async def open(self) -> None:
@@ -70,8 +70,8 @@ class TcpLine:
                 return  # nobody listens: the browser's connection is refused by being closed
             with contextlib.closing(back), contextlib.suppress(ConnectionError):
                 ways = [
-                    asyncio.ensure_future(self._pump(reader, back, generation)),
-                    asyncio.ensure_future(self._pump(onward, writer, generation)),
+                    asyncio.ensure_future(self._up(reader, back, generation, writer)),
+                    asyncio.ensure_future(self._down(onward, writer, generation)),
                 ]
                 try:
                     await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +80,19 @@ class TcpLine:
                         way.cancel()
                     await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, generation: int) -> None:
+    async def _up(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, generation: int, origin: asyncio.StreamWriter
+    ) -> None:
+        while data := await source.read(CHUNK):
+            await self._passable(FIRST_TIMEOUT)
+            if generation != self._generation:
+                origin.transport.abort()  # the server knows no connection from the new address (RFC 9293 §3.5.2)
+                return
+            sink.write(data)
+            await sink.drain()
+        await self._passable(FIRST_TIMEOUT)
+
+    async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, generation: int) -> None:
         while data := await source.read(CHUNK):
             await self._passable(FIRST_TIMEOUT)
             if generation == self._generation:

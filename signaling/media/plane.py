@@ -16,6 +16,7 @@ from signaling.media.errors import NoSuchRoomError, TooManyError
 from signaling.media.peers.peer import Surroundings
 from signaling.media.peers.room import Room, known_codecs
 from signaling.media.peers.taps import Taps
+from signaling.media.policy.line_check import LineCheck
 from signaling.media.sdp import parse as sdp_parse
 from signaling.media.tasks import Tasks
 from signaling.media.transport.dtls import Certificate, check_pinned
@@ -57,6 +58,8 @@ class MediaPlane:
         self._taps: dict[str, Taps] = {}
         self._changed: set[str] = set()
         self._running = False
+        chance = random or secrets.SystemRandom()
+        self._line_check = self._mux.line_check = LineCheck(chance.choice)
         self._around = Surroundings(
             config=config,
             mux=self._mux,
@@ -65,7 +68,7 @@ class MediaPlane:
             turnstile=Turnstile(),
             certificate=Certificate(),
             clock=clock,
-            random=random or secrets.SystemRandom(),
+            random=chance,
             emit=self._emit,
         )
 
@@ -171,6 +174,21 @@ class MediaPlane:
     async def snapshot(self) -> dict[str, Any]:
         """All rooms as they are, so that a restarted front picks them up."""
         return {"rooms": {name: room.snapshot() for name, room in self._rooms.items()}}
+
+    async def line_check(self) -> dict[str, Any]:
+        """Where this worker is reached, and credentials for checks that belong to no call.
+
+        -> {"addresses", "port", "tcp", "ufrag", "password", "expires_in": seconds}
+        """
+        credentials, expires_in = self._line_check.credentials(self._clock())
+        return {
+            "addresses": list(self._config.advertised),
+            "port": self._mux.port,
+            "tcp": self._config.tcp,
+            "ufrag": credentials.ufrag,
+            "password": credentials.password,
+            "expires_in": int(expires_in),
+        }
 
     async def stats(self) -> dict[str, Any]:
         """Counts since the start, and how many there are now of rooms, peers, publications."""

@@ -16,6 +16,7 @@ from tele.web import (
     consultations,
     encounters,
     files,
+    line_check,
     on_call,
     openapi,
     opinions,
@@ -37,7 +38,7 @@ from tele.web.sessions import EDGE
 
 AREAS = (
     *(session, people, specialties, consultations, encounters, files, opinions, recordings),
-    *(paging, on_call, queue, roster, openapi),
+    *(paging, on_call, queue, roster, line_check, openapi),
 )
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]

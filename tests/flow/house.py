@@ -29,6 +29,7 @@ from tele.store.objects import ObjectStore
 from tele.store.tables import AuditEvent, Page, Practitioner, ServiceRequest
 from tele.web import api, problems, routing, security, sessions
 from tele.web import encounters as call_routes
+from tele.web import line_check
 from tele.web.edge import Edge
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -112,6 +113,7 @@ class House:
         )
         app[sessions.EDGE] = edge
         app[call_routes.ENCOUNTERS] = encounters.Encounters(services)
+        app[line_check.LINE] = line_check.Line(_no_workers, lambda: [])
         security.protect(app, edge)
         api.attach(app, api.collect(routing.AREAS), services, sessions.resolver(services, edge))
         api.verify(app)
@@ -206,6 +208,11 @@ class House:
         async with self.services.database.reading() as tx:
             rows = select(AuditEvent).where(AuditEvent.subject_id == subject).order_by(AuditEvent.at, AuditEvent.action)
             return [(row.action, row.actor) for row in await tx.scalars(rows)]
+
+
+async def _no_workers() -> list[dict[str, Any]]:
+    """A house without media."""
+    return []
 
 
 def stamp(at: datetime) -> str:

@@ -93,6 +93,7 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("GET", "/api/recordings/{recording}"): Allowed({"call": SEES["call"]}),
     ("GET", "/api/on-call"): everywhere(SPECIALISTS),
     ("PUT", "/api/on-call"): everywhere(SPECIALISTS, {"on": True}),
+    ("GET", "/api/line-check"): everywhere(EVERYONE),
     ("GET", "/api/queue"): everywhere(people("coord coord-east")),
     ("POST", "/api/queue/{consultation}/assign"): Allowed({"rung": people("coord")}, {"practitioner": "<spec2>"}),
     ("POST", "/api/queue/{consultation}/cancel"): Allowed({"rung": people("coord")}, {"reason": "asked twice"}),

@@ -266,3 +266,50 @@ async def test_a_subscriber_asks_again_for_a_picture_when_its_path_moved(call: C
     subscriber.check()
     await call.until(lambda: call.plane._counters.get("plis_sent") == asked + 1)
     assert any(part.kind == rtcp.PAYLOAD_FEEDBACK for data in publisher.rtcp for part in rtcp.walk(data)) or asked == 0
+
+
+async def answers_to(call: Call, *checks: bytes) -> list[bytes]:
+    """What comes back to an address that nobody knows, for the checks and then for one that is surely answered."""
+    last = await call.plane.line_check()
+    found: list[bytes] = []
+    arrived = asyncio.Event()
+    marker = stun_request(f"{last['ufrag']}:last", last["password"])
+
+    class Ear(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+            arrived.set() if data[8:20] == marker[8:20] else found.append(data)
+
+    remote = ("127.0.0.1", call.plane.port)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Ear, remote_addr=remote)
+    for check in (*checks, marker):
+        transport.sendto(check)
+    async with asyncio.timeout(5):
+        await arrived.wait()
+    transport.close()
+    return found
+
+
+async def test_a_site_can_try_its_line_without_a_call(call: Call) -> None:
+    given = await call.plane.line_check()
+    assert (given["addresses"], given["port"], given["tcp"]) == (["127.0.0.1"], call.plane.port, True)
+    signed = stun_request(f"{given['ufrag']}:x", given["password"])
+    wrong = stun_request(f"{given['ufrag']}:x", "guessed")
+    plain = signed[:2] + b"\0\0" + signed[4:20]
+    assert [data[:2] for data in await answers_to(call, signed, wrong, plain)] == [b"\x01\x01"]
+    frames = TcpFrames(*await asyncio.open_connection("127.0.0.1", call.plane.port))
+    frames.send(signed)
+    assert (await frames.receive())[:2] == b"\x01\x01"
+    call.clock.ahead += 11
+    assert await frames.reader.read() == b"", "such a connection is not kept"
+    frames.writer.close()
+    call.clock.ahead += 600
+    assert await answers_to(call, signed) == [], "old credentials are no credentials"
+
+
+async def test_a_try_of_the_line_takes_nobodys_path(call: Call) -> None:
+    publisher, subscriber = await call.publisher(), await call.subscriber()
+    given = await call.plane.line_check()
+    publisher.send(stun_request(f"{given['ufrag']}:x", given["password"]))
+    say(publisher, 1)
+    await call.until(lambda: heard(subscriber) == [b"1"])
+    assert await call.count("dropped_unknown_source") == 0

@@ -13,6 +13,7 @@ from signaling.media.counters import Counters
 from signaling.media.packets import stun
 from signaling.media.packets.rtp_header import MAX_DATAGRAM, is_rtcp
 from signaling.media.policy.ice import IceAgent
+from signaling.media.policy.line_check import LineCheck
 from signaling.media.transport import address
 from signaling.media.transport.batch import Inbox, Outbox, PinnedAddress, Slot
 from signaling.media.transport.dtls import Scratch
@@ -84,6 +85,8 @@ class Mux:
         self._ufrags: dict[str, MuxPeer] = {}
         self._ssrcs: dict[int, MuxPeer | None] = {}
         self._held = 0
+        self.line_check: LineCheck | None = None
+        """Whose checks are answered although they belong to no peer."""
         self.outbox = Outbox(OUTBOX, counters)
         self.port = config.port
 
@@ -248,7 +251,8 @@ class Mux:
         request = stun.parse_binding_request(data)
         peer = self._ufrags.get(request.local_ufrag) if request is not None else None
         if request is None or peer is None:
-            self._counters.add("dropped_stun_unknown")
+            if request is None or not self._answer_line_check(request, key, now):
+                self._counters.add("dropped_stun_unknown")
             return
         password = peer.agent.password(request.local_ufrag)
         if password is None or not request.authentic(password):
@@ -262,6 +266,24 @@ class Mux:
             self._remember(path, key)
         self.send(path, stun.binding_success(request.transaction, path.host, path.port, password))
         peer.on_check(path, request.use_candidate, now)
+
+    def _answer_line_check(self, request: stun.BindingRequest, key: bytes | TcpConnection, now: float) -> bool:
+        """Answer a check of somebody who only wants to know whether it arrives; nothing of it is kept."""
+        password = self.line_check.password(request.local_ufrag, now) if self.line_check is not None else None
+        if password is None or not request.authentic(password):
+            return False
+        self._counters.add("line_checks_answered")
+        if isinstance(key, TcpConnection):
+            answer = stun.binding_success(request.transaction, key.host, key.port, password)
+            key.send(answer, droppable=False)  # the connection stays unclaimed, and `tick` closes it
+            return True
+        assert self._sock is not None
+        host, port = address.decode(key)
+        answer = stun.binding_success(request.transaction, host, port, password)
+        mapped = self._sock.family == socket.AF_INET6 and ":" not in host
+        with contextlib.suppress(OSError):  # lost, as any datagram may be
+            self._sock.sendto(answer, (f"::ffff:{host}" if mapped else host, port))
+        return True
 
     def _remember(self, path: Path, key: bytes | TcpConnection) -> None:
         self._paths[key] = path
