@@ -17,6 +17,18 @@ class BadSdpError(MediaError):
     code = "bad-sdp"
 
 
+class UnacceptableSdpError(MediaError):
+    """The session description is well formed, and asks for what this server does not do."""
+
+    code = "unacceptable-sdp"
+
+
+class StaleIceError(MediaError):
+    """The request was made for an ICE session that has been replaced."""
+
+    code = "stale-ice"
+
+
 class BadArgumentError(MediaError):
     """A name, version or list is of the wrong type or size."""
 

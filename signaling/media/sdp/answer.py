@@ -42,6 +42,9 @@ class AnswerPolicy:
     """Prefer redundant audio (RFC 2198) where the browser offers it."""
     stereo: bool = False
     """Lectures may carry music; speech is mono."""
+    any_profile: bool = False
+    """Take H264 of every profile and packetization mode: devices send what their encoder makes. The constrained
+    baseline in mode 1 is preferred all the same, and what is taken is repeated in the answer (RFC 6184 §8.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ def _accept(media: RemoteMedia, source: Source | None, policy: AnswerPolicy) -> 
     kind = cast(Kind, media.kind)
     wanted: TrackCodec = "opus" if kind == "audio" else policy.video
     codec = next((each for each in media.codecs if _fits(each, wanted)), None)
+    if codec is None and policy.any_profile:
+        codec = next((each for each in media.codecs if each.name == wanted.lower()), None)
     if codec is None:
         return None
     repair = next(
@@ -173,7 +178,12 @@ def _section(
         pair = {f"{taken.payload_type}/{taken.payload_type}": ""}
         lines += sdp_lines.codec_lines(taken.red_type, "red", 48_000, 2, (), pair)
     lines += sdp_lines.codec_lines(
-        taken.payload_type, taken.codec, chosen.clock_rate, chosen.channels, feedback, _parameters(taken, policy)
+        taken.payload_type,
+        taken.codec,
+        chosen.clock_rate,
+        chosen.channels,
+        feedback,
+        _parameters(taken, chosen, policy),
     )
     if taken.retransmission_type is not None:
         apt = {"apt": str(taken.payload_type)}
@@ -181,11 +191,14 @@ def _section(
     return lines
 
 
-def _parameters(taken: AcceptedMedia, policy: AnswerPolicy) -> dict[str, str]:
+def _parameters(taken: AcceptedMedia, chosen: Codec, policy: AnswerPolicy) -> dict[str, str]:
     if taken.codec == "opus":
         # FEC carries the previous frame in the next packet, DTX stops sending in silence (RFC 7587 §6.1).
         speech = {"minptime": "10", "useinbandfec": "1", "usedtx": "1"}
         return {**speech, "stereo": "1", "sprop-stereo": "1"} if policy.stereo else speech
+    if taken.codec == "H264" and policy.any_profile:
+        said = ("level-asymmetry-allowed", "packetization-mode", "profile-level-id")
+        return {name: chosen.parameters[name] for name in said if name in chosen.parameters}
     if taken.codec == "H264":
         level = sdp_lines.H264_SCREEN if taken.source == "screen" else sdp_lines.H264_CAMERA
         return {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": level}

@@ -52,7 +52,7 @@ class RemoteMedia:
     kind: str
     mid: str
     rejected: bool
-    """Port 0."""
+    """Port 0, and not because the section is bundle-only."""
     direction: Direction
     codecs: tuple[Codec, ...]
     extensions: dict[str, int]
@@ -88,7 +88,7 @@ def parse(text: object) -> RemoteDescription:
     _check_bounds(text)
     try:
         description = sdp.SessionDescription.parse(text)
-        return _convert(description, _rids(text))
+        return _convert(description, _rids(text), _bundle_only(text))
     except BadSdpError:
         raise
     except _REFUSALS as error:
@@ -126,7 +126,14 @@ def _rids(text: str) -> list[tuple[str, ...]]:
     return sections
 
 
-def _convert(description: sdp.SessionDescription, rids: list[tuple[str, ...]]) -> RemoteDescription:
+def _bundle_only(text: str) -> list[bool]:
+    """Which m-sections are bundle-only: their port 0 does not refuse them (RFC 9143 §6)."""
+    return [any(line.rstrip() == "a=bundle-only" for line in lines) for lines in sdp.grouplines(text)[1]]
+
+
+def _convert(
+    description: sdp.SessionDescription, rids: list[tuple[str, ...]], bundle_only: list[bool]
+) -> RemoteDescription:
     live = [media for media in description.media if media.port]
     transport = live or description.media
     if not transport:
@@ -155,7 +162,7 @@ def _convert(description: sdp.SessionDescription, rids: list[tuple[str, ...]]) -
     if setup not in ("actpass", "active", "passive"):
         raise BadSdpError("The DTLS setup attribute is unknown.")
     return RemoteDescription(
-        media=tuple(_media(media, sent) for media, sent in zip(description.media, rids, strict=True)),
+        media=tuple(_media(*each) for each in zip(description.media, rids, bundle_only, strict=True)),
         ufrag=ice.usernameFragment,
         password=ice.password,
         fingerprints=tuple((each.algorithm, each.value) for each in first.dtls.fingerprints),
@@ -164,7 +171,7 @@ def _convert(description: sdp.SessionDescription, rids: list[tuple[str, ...]]) -
     )
 
 
-def _media(media: sdp.MediaDescription, rids: tuple[str, ...]) -> RemoteMedia:
+def _media(media: sdp.MediaDescription, rids: tuple[str, ...], bundle_only: bool) -> RemoteMedia:
     repairs: dict[int, int] = {}
     for group in media.ssrc_group:
         if group.semantic == "FID" and len(group.items) == 2:
@@ -172,7 +179,7 @@ def _media(media: sdp.MediaDescription, rids: tuple[str, ...]) -> RemoteMedia:
     return RemoteMedia(
         kind=media.kind,
         mid=media.rtp.muxId,
-        rejected=media.port == 0,
+        rejected=media.port == 0 and not bundle_only,
         direction=cast(Direction, media.direction or "sendrecv"),
         codecs=tuple(_codec(codec) for codec in media.rtp.codecs),
         extensions={header.uri: header.id for header in media.rtp.headerExtensions if 1 <= header.id <= 255},
