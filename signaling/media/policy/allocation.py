@@ -45,6 +45,8 @@ class AllocationSettings:
     longest_hold: float = 12.0
     """The hold doubles up to this when what was added had to be taken back soon."""
     soon: float = 6.0
+    strained: float = 15.0
+    """How long the one picture may take more than the estimate has. After that it would only hurt the sound."""
     redundancy: float = 0.6
     """What redundant audio (RFC 2198) takes, as a part of the sound itself: payload twice, headers once."""
 
@@ -83,6 +85,8 @@ class Allocator:
         self._red = True
         self._sound_only = False
         self._room_since: float | None = None
+        self._strained_since: float | None = None
+        self._strained = False
         self._hold = self._settings.hold
         self._raised = self._cut = float("-inf")
 
@@ -94,6 +98,7 @@ class Allocator:
         self._levels = {wish.slot: min(self._levels.get(wish.slot, 0), len(wish.layers) - 1) for wish in pictures}
         if bitrate < settings.sound_only_below:
             self._sound_only = True
+        self._strained = self._strained_since is not None and now - self._strained_since > settings.strained
         kept = self._fill(bitrate, wishes, grow=False)
         better = self._fill(bitrate, wishes, grow=True)
         lowered = any(kept.levels[slot] < level for slot, level in self._levels.items())
@@ -116,11 +121,15 @@ class Allocator:
         self._levels, self._red = dict(chosen.levels), chosen.red
         if self._sound_only and any(level > PAUSED for level in chosen.levels.values()):
             self._sound_only = False
+        if chosen.bitrate <= bitrate or all(level == PAUSED for level in chosen.levels.values()):
+            self._strained_since = None
+        elif self._strained_since is None:
+            self._strained_since = now
         return self._tell(chosen, better, wishes)
 
     def _note_cut(self, now: float) -> None:
         self._cut = now
-        if now - self._raised < self._settings.soon:
+        if self._strained or now - self._raised < self._settings.soon:
             self._hold = min(self._settings.longest_hold, self._hold * 2)
             self._raised = float("-inf")
 
@@ -149,7 +158,7 @@ class Allocator:
             limit = bitrate if held else bitrate / settings.margin
             if wish is not None and level == 0 and all(each == PAUSED for each in levels.values()):
                 # The one picture that there must be: it comes when it just fits, and stays while it nearly does.
-                limit = bitrate * settings.margin if held else bitrate
+                limit = bitrate * settings.margin if held and not self._strained else bitrate
             if total + cost <= limit:
                 total += cost
                 if wish is None:

@@ -96,6 +96,7 @@ class Estimator:
         self._lowered = float("-inf")
         self._pardoned = float("-inf")
         self._unanswered: float | None = None
+        self._sent_at = now
         self._count = 0
         self._before = self.bitrate
         self._remb_at = float("-inf")
@@ -127,7 +128,7 @@ class Estimator:
             and self._heard is not None
             and now - self._heard < self._settings.silence
             and self._trend.usage != "over"
-            and self._trend.queueing < QUEUED
+            and self._trend.queueing < QUEUED / 2
             and not self._inherent.trying
             and now - self._lowered > PATIENCE + (self.round_trip or 0.0)
         )
@@ -227,10 +228,13 @@ class Estimator:
         if self._heard is None or now - self._remb_at < self._settings.fallback_after:
             self._count = sent
             return
-        if self._unanswered is None and sent > self._count:
-            self._unanswered = now
+        if sent > self._count:
+            self._sent_at = now
+            if self._unanswered is None:
+                self._unanswered = now
         self._count = sent
-        if self._unanswered is None:
+        if self._unanswered is None or self._sent_at - self._unanswered < self._settings.silence / 2:
+            # One lost message about the last packets before everybody fell silent is no outage.
             return
         silent = now - self._unanswered - min(self.round_trip or 0.0, 1.0)
         if silent < self._settings.silence:

@@ -7,6 +7,7 @@ frame sent in one go nor jitter moves that. And the standing queue is watched to
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Final, Literal
 
 Usage = Literal["over", "normal", "under"]
@@ -28,8 +29,10 @@ FAR: Final = 15.0
 """Milliseconds above the threshold beyond which a trend does not raise it: a real queue, or a hand-over."""
 BASE_KEPT: Final = 10.0
 """Seconds of each of two buckets in which the least delay is found: long enough to drain, short for clocks to part."""
-TELLING: Final = 0.012
-"""Seconds of queue without which there is no overuse, whatever the trend says."""
+RECENT: Final = 8
+"""Groups of which the least delay is the queue of now."""
+TELLING, JITTERS = 0.012, 2.0
+"""Seconds of queue, and mean deviations of the delay, without which there is no overuse, whatever the trend says."""
 IMPOSSIBLE: Final = 10.0
 """A change of delay by more seconds than this is a clock that was set, or nonsense."""
 
@@ -44,6 +47,7 @@ class DelayTrend:
         "_first_arrival",
         "_first_sent",
         "_groups",
+        "_jitter",
         "_last_arrival",
         "_last_sent",
         "_least",
@@ -68,7 +72,7 @@ class DelayTrend:
         self._groups: deque[tuple[float, float, float]] = deque(maxlen=WINDOW)
         """Arrival, smoothed delay, least delay of each."""
         self._seen = 0
-        self._smoothed = 0.0
+        self._smoothed = self._jitter = 0.0
         self._previous = 0.0
         self._updated: float | None = None
         self._base = self._earlier_base = float("inf")
@@ -111,7 +115,12 @@ class DelayTrend:
     def _close(self) -> None:
         delay = self._least
         self._seen += 1
-        self._smoothed = delay if self._seen == 1 else SMOOTHING * self._smoothed + (1 - SMOOTHING) * delay
+        if self._seen == 1:
+            self._smoothed = delay
+        else:
+            off = delay - self._smoothed
+            self._jitter += (abs(off) - self._jitter) / 32
+            self._smoothed += (1 - SMOOTHING) * off
         self._groups.append((self._last_arrival, self._smoothed, delay))
 
     def judge(self, now: float) -> Usage:
@@ -119,7 +128,7 @@ class DelayTrend:
         groups = self._groups
         if len(groups) < 3:
             return self.usage
-        recent = min(delay for _, _, delay in list(groups)[-6:])
+        recent = min(delay for _, _, delay in islice(reversed(groups), RECENT))
         self._remember_base(recent, now)
         self.queueing = recent - min(self._base, self._earlier_base)
         origin, level = groups[0][0], groups[0][1]
@@ -136,7 +145,7 @@ class DelayTrend:
         slope = (count * sxy - sx * sy) / spread if spread > 1e-12 else 0.0
         self.trend = trend = min(self._seen, COUNTED) * slope * GAIN
         if trend > self.threshold:
-            if trend >= self._previous and self.queueing > TELLING:
+            if trend >= self._previous and self.queueing > TELLING + JITTERS * self._jitter:
                 self.usage = "over"
         else:
             self.usage = "under" if trend < -self.threshold else "normal"

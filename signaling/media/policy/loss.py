@@ -59,7 +59,7 @@ class LossWindow:
 
     @property
     def surely(self) -> float:
-        """The loss that is believed: `fraction` less what chance may have added, which is more when it comes in runs."""
+        """The loss that is believed: `fraction` less what chance may have added: more when losses come in runs."""
         if self.packets < ENOUGH // 2:
             return 0.0
         fraction = self.fraction

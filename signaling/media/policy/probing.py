@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, sqrt
+from statistics import fmean, pvariance
 from typing import Final, NamedTuple
 
 from signaling.media.policy.bandwidth import Acked, Estimator
@@ -41,6 +42,8 @@ SIZE: Final = 320
 """Bytes of one packet: 255 of padding and the headers."""
 SMALLEST: Final = 100
 FEWEST, MOST_PACKETS = 6, 120
+MORE_LOSS: Final = 0.15
+"""Loss above that of the time before, which a probe may have by chance."""
 PASSED: Final = 0.9
 """Of the probe's bitrate, to be believed: jitter blurs the rest."""
 FIRST_PAUSE, PAUSE_GROWTH, LONGEST_PAUSE = 1.0, 1.6, 4.0
@@ -158,12 +161,13 @@ class _Reading(NamedTuple):
 def _read(outstanding: _Outstanding, first: float, last: float) -> _Reading | None:
     """What a finished probe has shown; None when too little was told."""
     seen = [packet for packet in outstanding.packets if first <= packet.sent <= last]
-    delays = [(sent, arrived - sent) for sent, _, arrived in seen if arrived is not None]
+    delays = sorted((sent, arrived - sent) for sent, _, arrived in seen if arrived is not None)
     count = len(delays)
     if count < FEWEST // 2:
         return None
-    loss = 1 - count / len(seen)
-    kept = min(1.0, (1 - loss) / (1 - min(0.9, outstanding.loss + 0.1)))
+    # What was told as missing may have been told again, or have arrived after all.
+    missing = len({packet.sent for packet in seen} - {sent for sent, _ in delays})
+    kept = min(1.0, count / (count + missing) / (1 - min(0.9, outstanding.loss + MORE_LOSS)))
     octets = sum(packet.size for packet in seen[1:])
     bitrate = outstanding.probe.bitrate
     span = last - first
@@ -172,11 +176,11 @@ def _read(outstanding: _Outstanding, first: float, last: float) -> _Reading | No
         arrivals = [sent + delay for sent, delay in delays]
         spread = max(arrivals) - min(arrivals)
         return _Reading(bitrate, min(1.0, octets * 8 / spread / bitrate if spread > 0 else 1.0) * kept)
-    # While it lasts a queue grows by what does not pass. Means of halves, because single packets jitter.
-    delays.sort()
+    # While it lasts a queue grows by what does not pass. Means of halves, less what jitter may make of them.
     half = count // 2
     early, late = delays[:half], delays[-half:]
-    apart = sum(sent for sent, _ in late) - sum(sent for sent, _ in early)
-    waited = sum(delay for _, delay in late) - sum(delay for _, delay in early)
-    growth = max(0.0, waited / apart) if apart > 0 else 0.0
+    apart = fmean(sent for sent, _ in late) - fmean(sent for sent, _ in early)
+    waited = [delay for _, delay in early], [delay for _, delay in late]
+    doubt = sqrt((pvariance(waited[0]) + pvariance(waited[1])) / half)
+    growth = max(0.0, (fmean(waited[1]) - fmean(waited[0]) - doubt) / apart) if apart > 0 else 0.0
     return _Reading(min(bitrate, octets * 8 / span), kept / (1 + growth))
