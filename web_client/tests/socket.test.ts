@@ -131,6 +131,18 @@ describe("Connection", () => {
     expect(await alive).toBe(false);
     expect(connection.state).toBe("reconnecting");
   });
+  it("dials at once when the network is back, without waiting for the attempt under way", async () => {
+    await online();
+    wire.drop("transport close");
+    const { dials } = wire;
+    connection.hurry();
+    expect(wire.dials).toBe(dials + 1);
+    wire.arrive();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(connection.state).toBe("online");
+    connection.hurry();
+    expect(wire.dials).toBe(dials + 1);
+  });
   it("says offline after a while, and comes back from there", async () => {
     await online();
     wire.drop("ping timeout");

@@ -132,6 +132,15 @@ export class Connection {
     return this.#probe;
   }
 
+  /** Something tells that the network is back: dial now, whatever attempt or pause is under way, or make sure of the line. */
+  hurry(): void {
+    if (this.#state === "signed-out") return;
+    if (this.#state === "online") return void this.probe();
+    if (this.#wire.connected) return; // on its way: the greeting is under way
+    this.#wire.disconnect();
+    this.#wire.connect();
+  }
+
   async #ask(): Promise<boolean> {
     if (this.#state === "signed-out") return false;
     if (!this.#wire.connected) {

@@ -98,7 +98,7 @@ export class RoomSession {
       connection.onReady(() => void this.#join()),
     );
     const networkChanged = (): void => {
-      void connection.probe();
+      connection.hurry();
       if (connection.state === "online") void this.#media?.resume();
     };
     const seen = (): void => {
@@ -189,7 +189,9 @@ export class RoomSession {
       iceServers: reply.ice_servers,
       onState: (state) => {
         this.#mediaState = state;
-        if (state === "connected") this.#wasConnected = true;
+        if (state !== "connected") return;
+        this.#wasConnected = true;
+        this.#connection.hurry(); // media may be back long before TCP tries again
       },
       onTracks: (tracks) => (this.tracks = tracks),
       onLine: (quality) => (this.line = quality),

@@ -5,6 +5,7 @@ export class FakePeer {
   connectionState: RTCPeerConnectionState = "new";
   signalingState: RTCSignalingState = "stable";
   localDescription: { type: string; sdp: string } | null = null;
+  currentRemoteDescription: { type: string; sdp: string } | null = null;
   remote: string[] = [];
   restarts = 0;
   closed = false;
@@ -40,8 +41,9 @@ export class FakePeer {
     for (const [index, each] of this.transceivers.entries()) each.mid ??= String(index);
     this.localDescription = description;
   }
-  async setRemoteDescription(description: { sdp: string }): Promise<void> {
+  async setRemoteDescription(description: { type: string; sdp: string }): Promise<void> {
     this.remote.push(description.sdp);
+    this.currentRemoteDescription = description;
   }
   close(): void {
     this.closed = true;

@@ -115,6 +115,20 @@ describe("publishing", () => {
     expect(server.published.map(({ session }) => session)).toEqual(["session-1", "session-1"]);
     publisher.close();
   });
+  it("goes on looking for the server while there is no line to it, with what it said last", async () => {
+    const publisher = await published();
+    server.up = false;
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(1);
+    expect([last().restarts, last().remote]).toEqual([1, ["a=fingerprint:sha-256 AA", "a=fingerprint:sha-256 AA"]]);
+    last().become("connecting");
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(last().restarts).toBe(2);
+    last().become("connected");
+    expect([publisher.state, server.published.length]).toEqual(["connected", 1]);
+    publisher.close();
+  });
   it("tries again later, on the same connection, when the answer did not come", async () => {
     const publisher = await published();
     server.fail = new RequestError("timeout");
@@ -154,6 +168,19 @@ describe("subscribing", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(server.answered).toEqual([["session-1", 1]]);
     expect(tracks.get("p")?.camera).toEqual({ id: "t" });
+    subscriber.close();
+  });
+  it("takes the server's offer for an answer when it looks for it alone", async () => {
+    const subscriber = await subscribed();
+    subscriber.offer({ ...offer(1), sdp: `${offer(1).sdp}\r\na=setup:actpass\r\n` });
+    await vi.advanceTimersByTimeAsync(1);
+    last().become("connected");
+    server.up = false;
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(last().localDescription?.type).toBe("offer");
+    expect(last().currentRemoteDescription).toEqual({ type: "answer", sdp: `${offer(1).sdp}\r\na=setup:passive\r\n` });
+    expect(server.subscribed).toEqual(["session-1"]);
     subscriber.close();
   });
   it("answers neither older offers nor those of another session", async () => {

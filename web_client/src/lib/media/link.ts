@@ -135,10 +135,32 @@ export abstract class Link {
     await this.#attempt(false);
   }
 
-  /** Without a signalling line nothing can be agreed: `resume()` follows when it is back. */
   async #heal(anew: boolean): Promise<void> {
-    if (this.#state === "closed" || !(await this.options.signalling.alive())) return;
+    if (this.#state === "closed") return;
+    if (!(await this.options.signalling.alive())) return this.#search();
     await this.serial.run(() => (anew ? this.#rebuild() : this.#attempt(true)));
+  }
+
+  /**
+   * Without a signalling line nothing can be agreed; `resume()` follows when it is back. Until then checks keep going out, so
+   * that media flows from the moment in which the network is back: left alone, a browser stops them after 30 s, and fails
+   * again each time, which leads here again. This is an ICE restart of our side alone, with what the server said last for its
+   * answer: being ICE-lite (RFC 8445 §2.5) it knows checks by its own credentials, whichever of ours they carry.
+   */
+  async #search(): Promise<void> {
+    const { peer } = this;
+    const known = peer.currentRemoteDescription?.sdp;
+    if (this.#state !== "interrupted" || peer.connectionState !== "failed" || !known) return;
+    try {
+      await this.serial.run(async () => {
+        peer.restartIce();
+        await peer.setLocalDescription(await peer.createOffer());
+        // What was an offer becomes an answer: the end that waited for DTLS goes on waiting (RFC 8842 §5).
+        await peer.setRemoteDescription({ type: "answer", sdp: known.replaceAll("a=setup:actpass", "a=setup:passive") });
+      });
+    } catch (error) {
+      console.debug("cannot look for the server without asking it:", error); // then it waits for the signalling line
+    }
   }
 
   #newPeer(): RTCPeerConnection {
