@@ -31,12 +31,14 @@ _MISSING, _SMALL, _LARGE = 0, 1, 2
 class ArrivalLog:
     """The arrivals of one peer's packets since the last report."""
 
-    __slots__ = ("_arrivals", "_count", "_next", "_reported")
+    __slots__ = ("_arrivals", "_count", "_fresh", "_next")
 
     def __init__(self) -> None:
         self._arrivals: dict[int, float] = {}
-        self._reported: dict[int, float] = {}
-        """Recent arrivals told already: a late packet makes its neighbours be told again, and not as missing."""
+        """By extended number. Those that were told already are kept for a while: a late packet makes its neighbours be
+        told again, and not as missing."""
+        self._fresh: list[int] = []
+        """Numbers not told yet."""
         self._next: int | None = None
         self._count = 0
 
@@ -45,21 +47,23 @@ class ArrivalLog:
         if self._next is None:
             self._next = number
         extended = extend(number, self._next)
-        if extended in self._reported or extended < self._next - REMEMBERED or len(self._arrivals) >= MAX_REPORTED:
+        if extended in self._arrivals or extended < self._next - REMEMBERED or len(self._fresh) >= MAX_REPORTED:
             return
-        self._arrivals.setdefault(extended, now)
+        self._arrivals[extended] = now
+        self._fresh.append(extended)
 
     def report(self, sender_ssrc: int, media_ssrc: int) -> bytes | None:
         """One RTCP packet about all arrivals since the last call; None when there were none."""
-        if not self._arrivals or self._next is None:
+        fresh, arrivals = self._fresh, self._arrivals
+        if not fresh or self._next is None:
             return None
-        last = max(self._arrivals)
-        first = max(min(self._next, *self._arrivals), last - MAX_REPORTED + 1)
-        known = {**self._reported, **self._arrivals}
-        packet = encode(sender_ssrc, media_ssrc, self._count, first, [known.get(n) for n in range(first, last + 1)])
+        last = max(fresh)
+        first = max(min(self._next, *fresh), last - MAX_REPORTED + 1)
+        packet = encode(sender_ssrc, media_ssrc, self._count, first, [arrivals.get(n) for n in range(first, last + 1)])
         self._next = max(self._next, last + 1)
-        self._reported = {n: arrival for n, arrival in known.items() if n >= self._next - REMEMBERED}
-        self._arrivals = {}
+        self._fresh = []
+        if len(arrivals) > 4 * REMEMBERED:
+            self._arrivals = {n: arrival for n, arrival in arrivals.items() if n >= self._next - REMEMBERED}
         self._count = (self._count + 1) & 0xFF
         return packet
 
@@ -141,16 +145,20 @@ def decode(body: bytes) -> tuple[int, int, list[float | None]]:
             symbols += [chunk >> shift & 1 for shift in range(13, -1, -1)]
         if len(symbols) > total + _LARGEST_RUN:
             raise ValueError("transport-cc chunks say more than their count")
+    del symbols[total:]
+    if at + symbols.count(_SMALL) + 2 * symbols.count(_LARGE) > len(body):
+        raise ValueError("transport-cc deltas are cut off")
     time = (mixed >> 8) * _REFERENCE_TICKS
     arrivals: list[float | None] = []
-    for symbol in symbols[:total]:
-        if symbol == _MISSING or symbol == 3:
+    for symbol in symbols:
+        if symbol == _SMALL:
+            time += body[at]
+            at += 1
+        elif symbol == _LARGE:
+            time += int.from_bytes(body[at : at + 2], "big", signed=True)
+            at += 2
+        else:
             arrivals.append(None)
             continue
-        width = 1 if symbol == _SMALL else 2
-        if at + width > len(body):
-            raise ValueError("transport-cc deltas are cut off")
-        time += int.from_bytes(body[at : at + width], "big", signed=symbol == _LARGE)
-        at += width
         arrivals.append(time * _TICK)
     return mixed & 0xFF, first, arrivals
