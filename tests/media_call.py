@@ -28,9 +28,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stands_at: float | None = None
 
     def __call__(self) -> float:
-        return time.monotonic() + self.ahead
+        return (time.monotonic() if self._stands_at is None else self._stands_at) + self.ahead
+
+    def stand_still(self) -> None:
+        """Only `ahead` moves it from now on."""
+        self._stands_at = time.monotonic()
 
 
 def rtp(ssrc: int, payload_type: int, number: int, timestamp: int, payload: bytes, **more: Any) -> bytes:

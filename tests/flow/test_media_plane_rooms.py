@@ -140,7 +140,8 @@ async def test_leaving_and_closing_leave_nothing_behind(call: Call) -> None:
     assert call.states("spec", "subscribe", "s1")[-1] == "closed"
     assert (await call.plane.snapshot()) == {"rooms": {}}
     mux = call.plane._mux
-    assert not (mux._paths or mux._ufrags or mux._keys or mux._ssrcs or call.plane._taps)
+    assert not call.plane._taps
+    assert set(mux.sizes().values()) == {0}
     for client in call.clients:
         await call.until(client.said_goodbye.is_set)
 

@@ -55,7 +55,7 @@ class _Framed:
     def __init__(self) -> None:
         counters = Counters()
         self.frames: list[bytes] = []
-        self.connection = TcpConnection(self._frame, lambda closed: None, counters, lambda: 0.0)
+        self.connection = TcpConnection(lambda opened: None, self._frame, lambda closed: None, counters, lambda: 0.0)
         self._counters = counters
 
     def _frame(self, connection: TcpConnection, data: bytes) -> None:

@@ -92,6 +92,19 @@ def parse_binding_request(data: bytes) -> BindingRequest | None:
         return None
 
 
+def peek_ufrag(data: bytes) -> str:
+    """The fragment that a check names, without looking at anything else of it; "" when there is none."""
+    at = 20
+    for _ in range(MAX_ATTRIBUTES):
+        if at + 4 > len(data):
+            break
+        attribute, size = _ATTRIBUTE.unpack_from(data, at)
+        if attribute == _USERNAME:
+            return data[at + 4 : at + 4 + size].partition(b":")[0].decode("ascii", "replace")
+        at += 4 + size + -size % 4
+    return ""
+
+
 def binding_success(transaction: bytes, host: str, port: int, password: str) -> bytes:
     """The signed answer to a check that came from this address (RFC 8489 §14.2)."""
     address = ipaddress.ip_address(host)

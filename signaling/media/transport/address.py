@@ -7,6 +7,7 @@ import socket
 import struct
 
 _PORT = struct.Struct("!H")
+_MAPPED = bytes(10) + b"\xff\xff"
 _FAMILY = struct.Struct("=H")
 SIZE = {socket.AF_INET: 16, socket.AF_INET6: 28}
 """Bytes of a sockaddr_in and a sockaddr_in6."""
@@ -19,8 +20,15 @@ def encode(family: socket.AddressFamily, host: str, port: int) -> bytes:
         if address.version != 4:
             raise ValueError(f"{host} is no IPv4 address")
         return _FAMILY.pack(family) + _PORT.pack(port) + address.packed + bytes(8)
-    packed = b"\0" * 10 + b"\xff\xff" + address.packed if address.version == 4 else address.packed
+    packed = _MAPPED + address.packed if address.version == 4 else address.packed
     return _FAMILY.pack(family) + _PORT.pack(port) + bytes(4) + packed + bytes(4)
+
+
+def network(sockaddr: bytes) -> bytes:
+    """Who is behind an address as far as limits go: an IPv4 address, or the /64 that one IPv6 site has to itself."""
+    if _FAMILY.unpack_from(sockaddr)[0] == socket.AF_INET:
+        return sockaddr[4:8]
+    return sockaddr[20:24] if sockaddr[8:20] == _MAPPED else sockaddr[8:16]
 
 
 def decode(sockaddr: bytes) -> tuple[str, int]:
@@ -29,6 +37,6 @@ def decode(sockaddr: bytes) -> tuple[str, int]:
     if _FAMILY.unpack_from(sockaddr)[0] == socket.AF_INET:
         return socket.inet_ntop(socket.AF_INET, sockaddr[4:8]), port
     packed = sockaddr[8:24]
-    if packed[:12] == b"\0" * 10 + b"\xff\xff":
+    if packed[:12] == _MAPPED:
         return socket.inet_ntop(socket.AF_INET, packed[12:]), port
     return socket.inet_ntop(socket.AF_INET6, packed), port

@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Final
 
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.packets import stun
 from signaling.media.packets.rtp_header import MAX_DATAGRAM, is_rtcp
-from signaling.media.policy.ice import IceAgent
+from signaling.media.policy.limits import Allowances, Strangers
 from signaling.media.policy.line_check import LineCheck
+from signaling.media.policy.waiting import Waiting
 from signaling.media.transport import address
-from signaling.media.transport.batch import Inbox, Outbox, PinnedAddress, Slot
+from signaling.media.transport.batch import Inbox, Outbox, Slot
+from signaling.media.transport.directory import Directory, Key, MuxPeer, Path, Way
 from signaling.media.transport.dtls import Scratch
 from signaling.media.transport.tcp import TcpConnection
+
+__all__ = ["Mux", "MuxPeer", "Path"]
 
 INBOX: Final = 32
 OUTBOX: Final = 512
@@ -26,47 +30,13 @@ ROUNDS: Final = 4
 SOCKET_BUFFER: Final = 4 << 20
 ATTEMPTS: Final = 20
 """Ports tried when any free one will do."""
-MAX_PATHS: Final = 16
-"""Addresses remembered per peer: a browser has a handful of interfaces."""
 UNCLAIMED_TCP: Final = 10.0
 """Seconds a TCP connection has to bring its first authentic check."""
-
-
-class Path:
-    """One way to a peer: a UDP address, or a TCP connection."""
-
-    __slots__ = ("_pinned", "connection", "host", "peer", "pointer", "port")
-
-    def __init__(self, peer: MuxPeer, key: bytes | TcpConnection) -> None:
-        self.peer = peer
-        if isinstance(key, bytes):
-            self.connection: TcpConnection | None = None
-            self._pinned: PinnedAddress | None = PinnedAddress(key)
-            self.pointer = self._pinned.pointer
-            self.host, self.port = address.decode(key)
-        else:
-            self.connection = key
-            self._pinned = None
-            self.pointer = 0
-            self.host, self.port = key.host, key.port
-
-
-class MuxPeer(Protocol):
-    """What the port needs to know of a peer."""
-
-    agent: IceAgent[Path]
-
-    def on_check(self, path: Path, nominated: bool, now: float) -> None:
-        """An authentic connectivity check came."""
-
-    def on_dtls(self, data: bytes) -> None:
-        """A DTLS record came from an address that has passed a check."""
-
-    def on_srtp(self, slot: Slot, size: int, path: Path, now: float) -> bool:
-        """SRTP or SRTCP came; False when it is not authentic."""
-
-    def on_path_lost(self, path: Path, now: float) -> None:
-        """A TCP connection closed."""
+BEGINNING: Final = 128
+"""TCP connections without such a check, and DTLS handshakes, that one network address may have under way. Thirty people
+behind one NAT begin 60 handshakes when they all come back at once."""
+DTLS_RECORDS: Final = (20.0, 64)
+"""DTLS datagrams a second and at once for one peer: a handshake has a dozen, and after it only the good-bye comes."""
 
 
 class Mux:
@@ -78,12 +48,12 @@ class Mux:
         self._clock = clock
         self._sock: socket.socket | None = None
         self._tcp_server: asyncio.Server | None = None
-        self._unclaimed: set[TcpConnection] = set()
+        self._directory = Directory()
+        self._strangers = Strangers()
+        self._unclaimed: Waiting[TcpConnection] = Waiting(BEGINNING, config.max_handshakes)
         self._claimed: set[TcpConnection] = set()
-        self._paths: dict[bytes | TcpConnection, Path] = {}
-        self._keys: dict[MuxPeer, list[bytes | TcpConnection]] = {}
-        self._ufrags: dict[str, MuxPeer] = {}
-        self._ssrcs: dict[int, MuxPeer | None] = {}
+        self._handshakes: Waiting[MuxPeer] = Waiting(BEGINNING, config.max_handshakes)
+        self._records: Allowances[str] = Allowances(*DTLS_RECORDS, config.max_peers)
         self._held = 0
         self.line_check: LineCheck | None = None
         """Whose checks are answered although they belong to no peer."""
@@ -129,7 +99,7 @@ class Mux:
             self.outbox.close()
             self._sock.close()
             self._sock = None
-        for connection in [*self._unclaimed, *self._claimed]:
+        for connection in [*self._unclaimed.all(), *self._claimed]:
             connection.close()
         if self._tcp_server is not None:
             self._tcp_server.close()
@@ -140,34 +110,36 @@ class Mux:
 
     def add_ufrag(self, ufrag: str, peer: MuxPeer) -> None:
         """Checks that name this fragment are for this peer."""
-        self._ufrags[ufrag] = peer
+        self._directory.add_ufrag(ufrag, peer)
 
     def remove_ufrag(self, ufrag: str) -> None:
         """A generation of credentials is over."""
-        self._ufrags.pop(ufrag, None)
+        self._directory.remove_ufrag(ufrag)
 
     def add_ssrc(self, ssrc: int, peer: MuxPeer) -> None:
-        """This peer was heard to send with this SSRC. One that two peers use identifies neither."""
-        known = self._ssrcs.setdefault(ssrc, peer)
-        if known is not peer:
-            self._ssrcs[ssrc] = None
+        """This peer was heard to send with this SSRC."""
+        self._directory.add_ssrc(ssrc, peer)
 
     def forget(self, peer: MuxPeer) -> None:
         """A peer is gone: nothing leads to it any more."""
-        for credentials in peer.agent.generations:
-            self._ufrags.pop(credentials.ufrag, None)
-        for key in self._keys.pop(peer, []):
-            path = self._paths.get(key)
-            if path is not None and path.peer is peer:
-                del self._paths[key]
-                if path.connection is not None:
-                    path.connection.close()
-        for ssrc in [ssrc for ssrc, owner in self._ssrcs.items() if owner is peer]:
-            del self._ssrcs[ssrc]
+        self.outbox.flush()  # it points to the addresses of the peer's paths
+        self._handshakes.leave(peer)
+        for connection in self._directory.forget(peer):
+            connection.close()
+
+    def sizes(self) -> dict[str, int]:
+        """How much is remembered, by kind: what must come back to nothing when everybody has left."""
+        return {
+            **self._directory.sizes(),
+            "tcp_claimed": len(self._claimed),
+            "tcp_unclaimed": len(self._unclaimed),
+            "handshakes": len(self._handshakes),
+            "strangers": len(self._strangers),
+        }
 
     # --- sending -------------------------------------------------------------------------------------------------
 
-    def send(self, path: Path, data: bytes) -> None:
+    def send(self, path: Way, data: bytes) -> None:
         """Send one datagram that must not be dropped lightly: STUN, DTLS."""
         if path.connection is not None:
             path.connection.send(data, droppable=False)
@@ -205,7 +177,7 @@ class Mux:
                 if not count:
                     return
 
-    def _datagram(self, slot: Slot, size: int, key: bytes | TcpConnection, now: float) -> None:
+    def _datagram(self, slot: Slot, size: int, key: Key, now: float) -> None:
         self._counters.add("datagrams_in")
         self._counters.add("bytes_in", size)
         try:
@@ -221,92 +193,120 @@ class Mux:
             elif first <= 3:
                 self._stun(bytes(slot[0][:size]), key, now)
             elif 20 <= first <= 63:
-                path = self._paths.get(key)
-                if path is None:
-                    self._counters.add("dropped_unknown_source")
-                else:
-                    path.peer.on_dtls(bytes(slot[0][:size]))
+                self._dtls(bytes(slot[0][:size]), key, now)
             else:
                 self._counters.add("dropped_wrong_range")
         except Exception as error:  # noqa: BLE001 - one datagram must never end the reader, and with it every call
             self._counters.error("datagram_errors", error)
 
-    def _srtp(self, slot: Slot, size: int, key: bytes | TcpConnection, now: float) -> None:
-        path = self._paths.get(key)
+    def _srtp(self, slot: Slot, size: int, key: Key, now: float) -> None:
+        path = self._directory.paths.get(key)
         if path is not None:
             path.peer.on_srtp(slot, size, path, now)
             return
         # A peer whose address changed behind a NAT goes on sending: its keys prove that it is the same one.
         view = slot[0]
         offset = 4 if size >= 8 and is_rtcp(view[1]) else 8
-        peer = self._ssrcs.get(int.from_bytes(view[offset : offset + 4], "big")) if size >= offset + 4 else None
-        if peer is None:
+        known = self._directory.by_ssrc(int.from_bytes(view[offset : offset + 4], "big")) if size >= offset + 4 else ()
+        if not known:
             self._counters.add("dropped_unknown_source")
             return
-        path = Path(peer, key)
-        if peer.on_srtp(slot, size, path, now):
-            self._remember(path, key)
+        network = _network(key)
+        if not self._strangers.admits(network, now):
+            self._counters.add("dropped_over_limit_srtp")
+            return
+        sealed = bytes(view[:size])
+        for peer in known:
+            view[:size] = sealed  # an attempt with the wrong keys has decrypted it in place
+            path = Path(peer, key)
+            if peer.on_srtp(slot, size, path, now):
+                self._remember(path)
+                return
+        self._strangers.failed(network, now)
 
-    def _stun(self, data: bytes, key: bytes | TcpConnection, now: float) -> None:
+    def _dtls(self, data: bytes, key: Key, now: float) -> None:
+        """Only who has passed a check may begin a handshake: a ClientHello from elsewhere costs nothing."""
+        path = self._directory.paths.get(key)
+        if path is None:
+            self._counters.add("dropped_unknown_source")
+            return
+        peer = path.peer
+        name = peer.agent.generations[0].ufrag
+        if not self._records.has(name, now):
+            self._counters.add("dropped_over_limit_dtls")
+            return
+        self._records.charge(name, now)
+        if peer.keys is None and peer not in self._handshakes:
+            network = _network(key)
+            if not self._handshakes.has_room(network):
+                for each in self._handshakes.all():
+                    if each.keys is not None:
+                        self._handshakes.leave(each)
+            if not self._handshakes.has_room(network):
+                self._counters.add("dropped_over_limit_handshake")  # it is sent again, and others will have finished
+                return
+            self._handshakes.enter(peer, network)
+        peer.on_dtls(data)
+
+    def _stun(self, data: bytes, key: Key, now: float) -> None:
+        path = self._directory.paths.get(key)
+        if path is None and not self._may_check(data, key, now):
+            self._counters.add("dropped_over_limit_stun")
+            return
         request = stun.parse_binding_request(data)
-        peer = self._ufrags.get(request.local_ufrag) if request is not None else None
-        if request is None or peer is None:
-            if request is None or not self._answer_line_check(request, key, now):
-                self._counters.add("dropped_stun_unknown")
+        peer, password = self._wanted(request.local_ufrag, now) if request is not None else (None, None)
+        if request is None or password is None or not request.authentic(password):
+            self._counters.add("dropped_stun_unknown" if password is None else "dropped_stun_integrity")
+            if path is None:
+                self._strangers.failed(_network(key), now)
             return
-        password = peer.agent.password(request.local_ufrag)
-        if password is None or not request.authentic(password):
-            self._counters.add("dropped_stun_integrity")
+        if peer is None:
+            self._counters.add("line_checks_answered")
+            way = path or Way(key)
+            self.send(way, stun.binding_success(request.transaction, way.host, way.port, password))
+            self.outbox.flush()  # while `way` lives: the outbox points to its address
             return
-        path = self._paths.get(key)
         if path is None or path.peer is not peer:
             if path is not None:  # the address has passed from one peer to another: a NAT gave it away again
                 path.peer.on_path_lost(path, now)
             path = Path(peer, key)
-            self._remember(path, key)
+            self._remember(path)
         self.send(path, stun.binding_success(request.transaction, path.host, path.port, password))
         peer.on_check(path, request.use_candidate, now)
 
-    def _answer_line_check(self, request: stun.BindingRequest, key: bytes | TcpConnection, now: float) -> bool:
-        """Answer a check of somebody who only wants to know whether it arrives; nothing of it is kept."""
-        password = self.line_check.password(request.local_ufrag, now) if self.line_check is not None else None
-        if password is None or not request.authentic(password):
-            return False
-        self._counters.add("line_checks_answered")
-        if isinstance(key, TcpConnection):
-            answer = stun.binding_success(request.transaction, key.host, key.port, password)
-            key.send(answer, droppable=False)  # the connection stays unclaimed, and `tick` closes it
-            return True
-        assert self._sock is not None
-        host, port = address.decode(key)
-        answer = stun.binding_success(request.transaction, host, port, password)
-        mapped = self._sock.family == socket.AF_INET6 and ":" not in host
-        with contextlib.suppress(OSError):  # lost, as any datagram may be
-            self._sock.sendto(answer, (f"::ffff:{host}" if mapped else host, port))
-        return True
+    def _wanted(self, ufrag: str, now: float) -> tuple[MuxPeer | None, str | None]:
+        """Whom a check is for, and the password that it must be signed with: a peer's, or the line check's."""
+        peer = self._directory.by_ufrag(ufrag)
+        if peer is not None:
+            return peer, peer.agent.password(ufrag)
+        return None, self.line_check.password(ufrag, now) if self.line_check is not None else None
 
-    def _remember(self, path: Path, key: bytes | TcpConnection) -> None:
-        self._paths[key] = path
-        if isinstance(key, TcpConnection):
-            self._unclaimed.discard(key)
-            self._claimed.add(key)
-        keys = self._keys.setdefault(path.peer, [])
-        keys.append(key)
-        if len(keys) > MAX_PATHS:
-            oldest = next(each for each in keys if self._paths.get(each) is not path.peer.agent.path)
-            keys.remove(oldest)
-            known = self._paths.get(oldest)
-            if known is not None and known.peer is path.peer:
-                del self._paths[oldest]
+    def _may_check(self, data: bytes, key: Key, now: float) -> bool:
+        """Whether a check from an unknown address is read: its network has not failed too often, or it names a peer."""
+        if self._strangers.admits(_network(key), now):
+            return True
+        ufrag = stun.peek_ufrag(data)
+        return self._wanted(ufrag, now)[1] is not None and self._strangers.spend_reserve(ufrag, now)
+
+    def _remember(self, path: Path) -> None:
+        if path.connection is not None:
+            self._unclaimed.leave(path.connection)
+            self._claimed.add(path.connection)
+        surplus = self._directory.remember(path)
+        if surplus is not None:
+            self.outbox.flush()  # it points to addresses of paths
+            surplus.close()
 
     # --- TCP -----------------------------------------------------------------------------------------------------
 
     def _accept(self) -> TcpConnection:
-        connection = TcpConnection(self._frame, self._tcp_closed, self._counters, self._clock)
-        if len(self._unclaimed) >= self._config.max_handshakes:
-            asyncio.get_running_loop().call_soon(connection.close)
-        self._unclaimed.add(connection)
-        return connection
+        return TcpConnection(self._tcp_opened, self._frame, self._tcp_closed, self._counters, self._clock)
+
+    def _tcp_opened(self, connection: TcpConnection) -> None:
+        crowded_out = self._unclaimed.enter(connection, connection.network)
+        if crowded_out is not None:
+            self._counters.add("closed_tcp_over_limit")
+            crowded_out.close()
 
     def _frame(self, connection: TcpConnection, data: bytes) -> None:
         view = self._tcp_slot[0]
@@ -315,17 +315,20 @@ class Mux:
             self._datagram(self._tcp_slot, len(data), connection, self._clock())
 
     def _tcp_closed(self, connection: TcpConnection) -> None:
-        self._unclaimed.discard(connection)
+        self._unclaimed.leave(connection)
         self._claimed.discard(connection)
-        path = self._paths.pop(connection, None)
+        path = self._directory.lose(connection)
         if path is not None:
-            keys = self._keys.get(path.peer)
-            if keys is not None and connection in keys:
-                keys.remove(connection)
             path.peer.on_path_lost(path, self._clock())
 
     def tick(self, now: float) -> None:
         """Close TCP connections that never showed who they are for."""
-        for connection in list(self._unclaimed):
-            if now - connection.opened_at > UNCLAIMED_TCP:
-                connection.close()
+        for connection in self._unclaimed.all():
+            if now - connection.opened_at <= UNCLAIMED_TCP:
+                break
+            self._counters.add("closed_tcp_unclaimed")
+            connection.close()
+
+
+def _network(key: Key) -> bytes:
+    return address.network(key) if isinstance(key, bytes) else key.network

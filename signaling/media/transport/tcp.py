@@ -9,6 +9,7 @@ from typing import Final
 
 from signaling.media.counters import Counters
 from signaling.media.packets.rtp_header import MAX_DATAGRAM
+from signaling.media.transport import address
 
 BACKLOG: Final = 0.1
 """Seconds a connection may be unable to take more before video for it is dropped."""
@@ -23,21 +24,26 @@ class TcpConnection(asyncio.Protocol):
 
     def __init__(
         self,
+        on_opened: Callable[[TcpConnection], None],
         on_frame: Callable[[TcpConnection, bytes], None],
         on_closed: Callable[[TcpConnection], None],
         counters: Counters,
         clock: Callable[[], float],
     ) -> None:
+        self._on_opened = on_opened
         self._on_frame = on_frame
         self._on_closed = on_closed
         self._counters = counters
         self._clock = clock
         self._transport: asyncio.Transport | None = None
         self._partial = bytearray()
+        self._closed = False
         self._stalled_at: float | None = None
         self.opened_at = clock()
         self.host = ""
         self.port = 0
+        self.network = b""
+        """As `address.network` of where it comes from."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the kernel's buffer shallow and ask to be told as soon as it is full."""
@@ -48,13 +54,15 @@ class TcpConnection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.network = address.network(address.encode(socket.AF_INET6, self.host, self.port))
+        self._on_opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into frames; a frame that no browser sends ends the connection."""
         partial = self._partial
         partial += data
         at = 0
-        while len(partial) - at >= 2:
+        while len(partial) - at >= 2 and not self._closed:
             size = partial[at] << 8 | partial[at + 1]
             if size > MAX_DATAGRAM:
                 self._counters.add("dropped_oversize")
@@ -92,6 +100,7 @@ class TcpConnection(asyncio.Protocol):
         return True
 
     def close(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; what it has sent already is not looked at."""
+        self._closed = True
         if self._transport is not None:
             self._transport.abort()
