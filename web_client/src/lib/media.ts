@@ -3,11 +3,12 @@
 import type { Events, IceServer, VideoCodec } from "./protocol";
 import type { LinkState, Signalling } from "./media/link";
 import { Publisher } from "./media/publisher";
-import { EMPTY_SAMPLE, LineMeter, sampleOf, type LineQuality, type LineSample } from "./media/quality";
+import { EMPTY_SAMPLE, LineMeter, sampleOf, type LineQuality, type LineSample, type Report } from "./media/quality";
 import { Subscriber, type RemoteTracks } from "./media/subscriber";
+import { Uplink, uplinkSampleOf, type UplinkMode } from "./media/uplink";
 
 export { browserCodecs } from "./media/codecs";
-export type { LineQuality, LineSample, RemoteTracks, Signalling };
+export type { LineQuality, LineSample, RemoteTracks, Signalling, UplinkMode };
 
 /** `connecting` until the first time all is well; `reconnecting` whenever it was and is not. */
 export type MediaState = "connecting" | "connected" | "reconnecting";
@@ -21,17 +22,21 @@ export interface RoomMediaOptions {
   onState: (state: MediaState) => void;
   onTracks: (tracks: Map<string, RemoteTracks>) => void;
   onLine: (quality: LineQuality, sample: LineSample) => void;
+  /** What our line carries upwards changed, and with it what is sent. */
+  onUplink: (mode: UplinkMode) => void;
   createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
   newSession?: () => string;
 }
 
-const SAMPLE_EVERY = 2_000;
+const SAMPLE_EVERY = 1_000;
 
 export class RoomMedia {
   readonly #options: RoomMediaOptions;
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #meter = new LineMeter();
+  readonly #uplink = new Uplink();
+  #sending: RTCPeerConnection | null = null;
   #state: MediaState = "connecting";
   #sampler: ReturnType<typeof setInterval> | undefined;
   #sampling = false;
@@ -123,19 +128,33 @@ export class RoomMedia {
     if (this.#sampling || this.#closed) return;
     this.#sampling = true;
     try {
-      const peers = [this.#publisher.connection, this.#subscriber.connection].filter((peer) => peer.connectionState !== "closed");
-      const reports = await Promise.all(peers.map((peer) => peer.getStats()));
-      this.#sample = sampleOf(
-        reports.flatMap((report) => [...report.values()]),
-        performance.now(),
-      );
+      const peers = [this.#publisher.connection, this.#subscriber.connection];
+      const [up = [], down = []] = await Promise.all(peers.map(reportsOf));
+      const now = performance.now();
+      this.#sample = sampleOf([...up, ...down], now);
       this.#options.onLine(this.#meter.judge(this.#sample, this.#state !== "reconnecting"), this.#sample);
+      if (this.#publisher.state === "connected") await this.#adapt(up, now);
     } catch (error) {
       console.debug("no figures of the line:", error); // the connection was replaced meanwhile
     } finally {
       this.#sampling = false;
     }
   }
+
+  /** Send what the line carries. */
+  async #adapt(reports: Report[], now: number): Promise<void> {
+    if (this.#sending !== this.#publisher.connection) this.#uplink.restart();
+    this.#sending = this.#publisher.connection;
+    const before = this.#uplink.plan;
+    const plan = this.#uplink.judge(uplinkSampleOf(reports, now));
+    if (plan === before) return;
+    if (plan.mode !== before.mode) this.#options.onUplink(plan.mode);
+    await this.#publisher.setPlan(plan);
+  }
+}
+
+async function reportsOf(peer: RTCPeerConnection): Promise<Report[]> {
+  return peer.connectionState === "closed" ? [] : [...(await peer.getStats()).values()];
 }
 
 function configuration(servers: IceServer[]): RTCConfiguration {

@@ -42,6 +42,11 @@ const readTrack = record({ mid: text(16), participant: id, source: word(...SOURC
 /** Which publication an m-line of the server's offer carries. */
 export type OfferedTrack = Read<typeof readTrack>;
 
+const readLine = record({ down: word("good", "weak", "sound"), up: word("good", "weak") });
+/** How our own line is: what we receive, and what arrives of us. `sound`: pictures wait. */
+export type Line = Read<typeof readLine>;
+const FINE: Line = { down: "good", up: "good" };
+
 const readRecordingState = word("off", "on", "paused");
 const nothing = record({});
 
@@ -72,6 +77,7 @@ export const replies = {
     ice_servers: otherwise(list(readIceServer, 10), []),
     consultation: maybe(id),
     known: otherwise(flag, true),
+    line: otherwise(readLine, FINE),
   }),
   "room.leave": nothing,
   "media.publish": record({ sdp }),
@@ -113,6 +119,7 @@ export const events = {
   "media.renegotiate": record({ room: id, codec: word("H264", "VP9") }),
   "media.lost": record({ room: id }),
   peer: record({ room: id, participant: id, state: text(32) }),
+  line: record({ room: id, down: word("good", "weak", "sound"), up: word("good", "weak") }),
   "chat.message": record({ room: id, message: readMessage }),
   pointer: record({ room: id, participant: id, target: text(140), x: number(0, 1), y: number(0, 1) }),
   stage: record({ room: id, file: maybe(id), by: maybe(name) }),

@@ -1,7 +1,7 @@
 /** One person's presence in one room: joins, comes back, and holds everything the room's page shows. */
-import { browserCodecs, RoomMedia, type LineQuality, type MediaState, type RemoteTracks } from "../lib/media";
+import { browserCodecs, RoomMedia, type LineQuality, type MediaState, type RemoteTracks, type UplinkMode } from "../lib/media";
 import { Serial } from "../lib/media/queue";
-import { RequestError, type Person, type Reply, type Source } from "../lib/protocol";
+import { RequestError, type Line, type Person, type Reply, type Source } from "../lib/protocol";
 import type { Connection, ConnectionState } from "../lib/socket";
 import { Chat } from "./chat.svelte";
 import { LocalMedia, type Switches } from "./local.svelte";
@@ -30,7 +30,10 @@ export class RoomSession {
   recordingReason = $state<string | null>(null);
   /** The file that stands before everybody, and who put it there. */
   stageFile = $state<string | null>(null);
+  /** What the browser sees of the line, what the server says of it, and what of us it carries. */
   line = $state<LineQuality>("good");
+  lineTold = $state.raw<Line>({ down: "good", up: "good" });
+  uplink = $state<UplinkMode>("full");
   endedBy = $state<string | null>(null);
   endedReason = $state<string | null>(null);
   startedAt = $state(0);
@@ -91,6 +94,7 @@ export class RoomSession {
       connection.on("media.offer", here((offer) => this.#media?.offer(offer))),
       connection.on("media.renegotiate", here(({ codec }) => void this.#media?.setCodec(codec))),
       connection.on("media.lost", here(() => void this.#join(true))),
+      connection.on("line", here(({ down, up }) => (this.lineTold = { down, up }))),
       connection.on("chat.message", here(({ message }) => this.chat.receive(message))),
       connection.on("pointer", here((pointer) => this.pointers.receive(pointer))),
       connection.on("stage", here(({ file }) => (this.stageFile = file))),
@@ -173,6 +177,7 @@ export class RoomSession {
     this.consultation = reply.consultation ?? "";
     this.#met(reply.people);
     this.recording = reply.recording;
+    this.lineTold = reply.line;
     this.stageFile = reply.stage?.file ?? null;
     this.chat.adopt(reply.chat);
     this.#told = "";
@@ -195,6 +200,7 @@ export class RoomSession {
       },
       onTracks: (tracks) => (this.tracks = tracks),
       onLine: (quality) => (this.line = quality),
+      onUplink: (mode) => (this.uplink = mode),
     });
     this.local.attach(this.#media);
     await this.#media.start();

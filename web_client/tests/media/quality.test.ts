@@ -18,7 +18,7 @@ describe("LineMeter", () => {
     expect(judged([{}, {}, {}])).toEqual(["good", "good", "good"]);
   });
   it("is weak at once on loss, and good again only after a while", () => {
-    expect(judged([{ missing: 30 }, {}, {}, {}])).toEqual(["weak", "weak", "weak", "good"]);
+    expect(judged([{ missing: 30 }, {}, {}, {}, {}, {}])).toEqual(["weak", "weak", "weak", "weak", "weak", "good"]);
   });
   it.each([{ lossUp: 0.08 }, { roundTrip: 0.8 }, { frozen: 1 }])("is weak on %o", (step) => {
     expect(judged([step])).toEqual(["weak"]);

@@ -47,6 +47,12 @@ function profileRank(codec: CodecLike): number {
   return profile.startsWith("42") ? 1 : 2;
 }
 
+/** What the microphone offers: everything, redundant audio (RFC 2198) first or not at all. */
+export function offeredSound<C extends CodecLike>(capabilities: readonly C[], red: boolean): C[] {
+  const isRed = (codec: C): boolean => codec.mimeType.toLowerCase() === "audio/red";
+  return [...(red ? capabilities.filter(isRed) : []), ...capabilities.filter((codec) => !isRed(codec))];
+}
+
 /** What this browser can do, asked of WebRTC itself. */
 export function browserCodecs(): VideoCodec[] {
   const sends = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [];
@@ -54,11 +60,21 @@ export function browserCodecs(): VideoCodec[] {
   return supportedCodecs(sends, receives);
 }
 
-/** Put the offer's codecs in order. Browsers differ in which capability list they check against: both are tried. */
+/** Put the offer's video codecs in order. */
 export function preferCodec(transceiver: RTCRtpTransceiver, room: VideoCodec): void {
-  const lists = [RTCRtpReceiver.getCapabilities("video"), RTCRtpSender.getCapabilities("video")];
+  prefer(transceiver, "video", (codecs) => offeredCodecs(codecs, room));
+}
+
+/** Offer redundant audio or leave it out; a sender that was agreed on it changes by a new offer alone (Chromium 153). */
+export function preferRed(transceiver: RTCRtpTransceiver, red: boolean): void {
+  prefer(transceiver, "audio", (codecs) => offeredSound(codecs, red));
+}
+
+/** Browsers differ in which capability list they check against: both are tried. */
+function prefer<K extends "audio" | "video">(transceiver: RTCRtpTransceiver, kind: K, order: (codecs: RTCRtpCodec[]) => RTCRtpCodec[]): void {
+  const lists = [RTCRtpReceiver.getCapabilities(kind), RTCRtpSender.getCapabilities(kind)];
   for (const capabilities of lists) {
-    const codecs = offeredCodecs(capabilities?.codecs ?? [], room);
+    const codecs = order(capabilities?.codecs ?? []);
     if (codecs.length === 0) continue;
     try {
       transceiver.setCodecPreferences(codecs);

@@ -1,8 +1,9 @@
 /** The connection that carries what we send: microphone, camera in two sizes, shared screen. We offer, the server answers. */
 
 import type { Source, VideoCodec } from "../protocol";
-import { preferCodec } from "./codecs";
+import { preferCodec, preferRed } from "./codecs";
 import { Link, type LinkOptions } from "./link";
+import { PICTURE_MOST, type UplinkPlan } from "./uplink";
 
 export interface PublisherOptions extends LinkOptions {
   codec: VideoCodec;
@@ -13,18 +14,51 @@ export interface PublisherOptions extends LinkOptions {
 type PublishedSource = Exclude<Source, "screen-audio">;
 type Tracks = Record<"microphone" | "camera" | "screen", MediaStreamTrack | null>;
 
+/**
+ * The small picture is one that a thin line carries: few frames of full size rather than many tiny ones. Beside the large one it
+ * gets the larger share of a scarce line (WebRTC-priority §4.1): it is what everybody on such a line sees.
+ */
 const ENCODINGS: Record<PublishedSource, RTCRtpEncodingParameters> = {
-  microphone: { maxBitrate: 40_000, priority: "high", networkPriority: "high" },
-  camera: { maxBitrate: 1_500_000 },
-  "camera-low": { maxBitrate: 150_000, scaleResolutionDownBy: 4 },
-  screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
+  microphone: { maxBitrate: 24_000, priority: "high", networkPriority: "high" },
+  camera: { maxBitrate: 1_500_000, priority: "low" },
+  "camera-low": { maxBitrate: PICTURE_MOST, maxFramerate: 15, scaleResolutionDownBy: 4, priority: "high" },
+  screen: { maxBitrate: 2_500_000, maxFramerate: 15, priority: "medium" },
 };
+/** kbit/s, above all that a page sends. */
+const CEILING = 5_000;
+/** Speech stays clear at 24 kbit/s with 26 of headers, and passes a line of 60; at 16 there is room left for what is lost. */
+const LEAN_SOUND = 16_000;
+type DegradationPreference = "balanced" | "maintain-framerate" | "maintain-resolution";
+
+/**
+ * What a picture gives up first. A screen keeps its letters legible, the small picture its size. The large one loses both in
+ * turn on a narrow line; Chromium regains them one step in some seconds, but all at once when it may leave "balanced".
+ */
+function degradation(source: PublishedSource, { roomy }: UplinkPlan): DegradationPreference {
+  if (source !== "camera") return "maintain-resolution";
+  return roomy ? "maintain-framerate" : "balanced";
+}
+
+/** What of a source is sent by a plan; a shared screen comes before cameras. */
+export function encodingOf(source: PublishedSource, { mode, picture }: UplinkPlan, sharing: boolean): RTCRtpEncodingParameters {
+  const usual = ENCODINGS[source];
+  if (source === "microphone") return mode === "full" ? usual : { ...usual, maxBitrate: LEAN_SOUND };
+  if (mode === "full") return { ...usual, active: true };
+  if (mode === "sound") return { ...usual, active: false };
+  if (source === "screen") return { ...usual, active: true, maxBitrate: picture, maxFramerate: 5 };
+  return { ...usual, active: source === "camera-low" && !sharing, ...(source === "camera-low" ? { maxBitrate: picture } : {}) };
+}
 
 export class Publisher extends Link {
   #codec: VideoCodec;
   readonly #lowCamera: boolean;
   #tracks: Tracks = { microphone: null, camera: null, screen: null };
   #transceivers = new Map<PublishedSource, RTCRtpTransceiver>();
+  #plan: UplinkPlan = { mode: "full", picture: PICTURE_MOST, roomy: false, red: true };
+  /** A track of its own for the small picture: what one sender does to the size of a track, others that share it get too. */
+  #small: MediaStreamTrack | null = null;
+  /** kbit/s that the server is said to take; see {@link Publisher.#probe}. */
+  #ceiling = CEILING;
 
   constructor(options: PublisherOptions) {
     super(options);
@@ -42,7 +76,10 @@ export class Publisher extends Link {
     this.#tracks.camera = track;
     return this.serial.run(async () => {
       await this.#replace("camera", track);
-      await this.#replace("camera-low", track);
+      const old = this.#small;
+      this.#small = this.#lowCamera ? (track?.clone() ?? null) : null;
+      await this.#replace("camera-low", this.#small);
+      old?.stop();
     });
   }
 
@@ -57,7 +94,21 @@ export class Publisher extends Link {
     } else {
       this.#add("screen", track);
     }
+    await this.serial.run(() => this.#applyPlan());
     await this.renegotiate();
+  }
+
+  /** Send what the line carries. Pictures stop and begin without a negotiation; redundant sound takes one. */
+  async setPlan(plan: UplinkPlan): Promise<void> {
+    const { mode, red } = this.#plan;
+    this.#plan = plan;
+    await this.serial.run(() => this.#applyPlan());
+    if (plan.red !== red) {
+      const microphone = this.#transceivers.get("microphone");
+      if (microphone) preferRed(microphone, plan.red);
+      await this.renegotiate();
+    }
+    if (plan.mode === "full" && mode !== "full") await this.serial.run(() => this.#probe());
   }
 
   /** The room changes its codec, as when someone joins who cannot decode the present one. */
@@ -70,11 +121,17 @@ export class Publisher extends Link {
     await this.renegotiate();
   }
 
+  override close(): void {
+    super.close();
+    this.#small?.stop();
+    this.#small = null;
+  }
+
   protected override furnish(): void {
     this.#transceivers.clear();
     this.#add("microphone", this.#tracks.microphone);
     this.#add("camera", this.#tracks.camera);
-    if (this.#lowCamera) this.#add("camera-low", this.#tracks.camera);
+    if (this.#lowCamera) this.#add("camera-low", this.#small);
     if (this.#tracks.screen) this.#add("screen", this.#tracks.screen);
   }
 
@@ -86,7 +143,7 @@ export class Publisher extends Link {
     const answer = await this.options.signalling.publish(this.session, offer, this.#sources());
     if (this.peer.signalingState === "closed") return;
     this.admit(answer);
-    await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
+    await this.peer.setRemoteDescription({ type: "answer", sdp: withCeiling(answer, this.#ceiling) });
     this.expectConnected();
   }
 
@@ -97,12 +154,36 @@ export class Publisher extends Link {
     const transceiver = this.peer.addTransceiver(track ?? kind, {
       direction: "sendonly",
       streams: [stream],
-      sendEncodings: [ENCODINGS[source]],
+      sendEncodings: [this.#encoding(source)],
     });
     this.#transceivers.set(source, transceiver);
-    if (kind === "video") {
-      preferCodec(transceiver, this.#codec);
-      void this.#tune(transceiver.sender, source === "screen" ? "maintain-resolution" : "balanced");
+    if (kind === "audio") preferRed(transceiver, this.#plan.red);
+    else preferCodec(transceiver, this.#codec);
+    void this.#tune(source, transceiver.sender);
+  }
+
+  #encoding(source: PublishedSource): RTCRtpEncodingParameters {
+    return encodingOf(source, this.#plan, this.#tracks.screen !== null);
+  }
+
+  async #applyPlan(): Promise<void> {
+    for (const [source, { sender }] of this.#transceivers) await this.#tune(source, sender);
+  }
+
+  /**
+   * Let the browser look at once for what the line carries: left alone its estimate grows by 8 % a second. Chromium sends a
+   * short burst when the bandwidth that the other side takes (b=AS, RFC 8866 §5.8) has grown; this is between us and it alone.
+   */
+  async #probe(): Promise<void> {
+    const { peer } = this;
+    const known = peer.currentRemoteDescription?.sdp;
+    if (!known || peer.connectionState !== "connected") return;
+    try {
+      this.#ceiling += 1;
+      await peer.setLocalDescription(await peer.createOffer());
+      await peer.setRemoteDescription({ type: "answer", sdp: withCeiling(known, this.#ceiling) });
+    } catch (error) {
+      console.debug("no look for more bandwidth:", error); // it comes by itself, later
     }
   }
 
@@ -110,12 +191,14 @@ export class Publisher extends Link {
     await this.#transceivers.get(source)?.sender.replaceTrack(track);
   }
 
-  /** On a thin line a camera may lose size and pace, a screen only pace: its letters must stay legible. */
-  async #tune(sender: RTCRtpSender, preference: "balanced" | "maintain-resolution"): Promise<void> {
+  async #tune(source: PublishedSource, sender: RTCRtpSender): Promise<void> {
     try {
-      await sender.setParameters({ ...sender.getParameters(), degradationPreference: preference } as RTCRtpSendParameters);
+      const parameters = sender.getParameters();
+      const encodings = parameters.encodings?.map((each) => ({ ...each, ...this.#encoding(source) }));
+      const reduced = source === "microphone" ? {} : { degradationPreference: degradation(source, this.#plan) };
+      await sender.setParameters({ ...parameters, encodings, ...reduced } as RTCRtpSendParameters);
     } catch (error) {
-      console.debug("degradationPreference is not supported:", error);
+      console.debug("this browser does not take these sending parameters:", error);
     }
   }
 
@@ -126,4 +209,11 @@ export class Publisher extends Link {
     }
     return sources;
   }
+}
+
+/** A description whose pictures take so many kbit/s; the line comes after c= (RFC 8866 §5). */
+export function withCeiling(sdp: string, kilobits: number): string {
+  return sdp
+    .replace(/^b=AS:\d+\r?\n/gm, "")
+    .replace(/^(m=video .*\r?\n(?:[ic]=.*\r?\n)*)/gm, `$1b=AS:${kilobits}\r\n`);
 }

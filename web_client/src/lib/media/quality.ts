@@ -30,7 +30,7 @@ const WEAK_FROZEN_SHARE = 0.1;
 /** Browsers check ICE consent every 5 s or so (RFC 7675 §5.1): silence below this says nothing. */
 const LOST_AFTER = 7_000;
 /** A line is called good again only after this many good samples, so that the words do not flicker. */
-const GOOD_SAMPLES = 3;
+const GOOD_SAMPLES = 5;
 
 /** Judges a stream of samples; remembers what it needs between them. */
 export class LineMeter {
@@ -73,7 +73,8 @@ function isWeak(last: LineSample, sample: LineSample): boolean {
   );
 }
 
-type Report = Record<string, unknown> & { type: string };
+/** One entry of getStats(). */
+export type Report = Record<string, unknown> & { type: string };
 
 /** Sum the reports of all peer connections into one sample; fields that a browser does not have count as zero. */
 export function sampleOf(reports: Iterable<Report>, at: number): LineSample {

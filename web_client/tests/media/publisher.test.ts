@@ -1,0 +1,50 @@
+/** What is sent of each source by a plan, and the one line of a description that we change. */
+import { describe, expect, it } from "vitest";
+import { encodingOf, withCeiling } from "../../src/lib/media/publisher";
+import { offeredSound } from "../../src/lib/media/codecs";
+
+const plan = { picture: 60_000, roomy: false, red: false };
+
+describe("encodingOf", () => {
+  it("sends both pictures and the screen on a good line", () => {
+    for (const source of ["camera", "camera-low", "screen"] as const) {
+      expect(encodingOf(source, { ...plan, mode: "full" }, true)).toMatchObject({ active: true });
+    }
+  });
+  it("keeps the small picture alone on a narrow one, at its share", () => {
+    expect(encodingOf("camera", { ...plan, mode: "small" }, false)).toMatchObject({ active: false });
+    expect(encodingOf("camera-low", { ...plan, mode: "small" }, false)).toMatchObject({ active: true, maxBitrate: 60_000 });
+  });
+  it("prefers a shared screen to the camera", () => {
+    expect(encodingOf("camera-low", { ...plan, mode: "small" }, true)).toMatchObject({ active: false });
+    expect(encodingOf("screen", { ...plan, mode: "small" }, true)).toMatchObject({ active: true, maxBitrate: 60_000 });
+  });
+  it("never stops the voice, and makes it leaner", () => {
+    const usual = encodingOf("microphone", { ...plan, mode: "full" }, false);
+    const lean = encodingOf("microphone", { ...plan, mode: "sound" }, false);
+    expect(lean).not.toHaveProperty("active", false);
+    expect(lean.maxBitrate).toBeLessThan(usual.maxBitrate ?? 0);
+    for (const source of ["camera", "camera-low", "screen"] as const) {
+      expect(encodingOf(source, { ...plan, mode: "sound" }, true)).toMatchObject({ active: false });
+    }
+  });
+});
+
+describe("offeredSound", () => {
+  const codecs = ["audio/opus", "audio/red", "audio/G722"].map((mimeType) => ({ mimeType }));
+  const names = (red: boolean): string[] => offeredSound(codecs, red).map(({ mimeType }) => mimeType);
+  it("offers repeated sound first, or not at all", () => {
+    expect(names(true)).toEqual(["audio/red", "audio/opus", "audio/G722"]);
+    expect(names(false)).toEqual(["audio/opus", "audio/G722"]);
+  });
+});
+
+describe("withCeiling", () => {
+  const sdp = "v=0\r\nm=audio 9 X 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\nm=video 9 X 1\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\nm=video 9 X 2\r\na=mid:2\r\n";
+  it("tells it of each picture, after c=, once", () => {
+    const told = withCeiling(withCeiling(sdp, 5000), 5001);
+    expect(told).toBe(
+      "v=0\r\nm=audio 9 X 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\nm=video 9 X 1\r\nc=IN IP4 0.0.0.0\r\nb=AS:5001\r\na=mid:1\r\nm=video 9 X 2\r\nb=AS:5001\r\na=mid:2\r\n",
+    );
+  });
+});
