@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 SEAT_KEPT = 120.0
 """Seconds that a seat waits for somebody who lost the line; as long as the media plane keeps their keys."""
+CLOSED_WITHIN = 1.0
+"""Seconds that a hang-up waits until everything behind it is done; the rest is done all the same."""
 _MARKS: dict[str, RecordingMark] = {"resume": "on", "stop": "paused"}
 """What an action of the GP makes of the recording; every other one ends it."""
 
@@ -176,8 +178,13 @@ class Rooms:
         over = {"room": room_id, "consultation": consultation, "by": by, "reason": reason}
         before = self._rooms.get(room_id)
         told = {person.sid for person in before.people.values()} if before else set()
-        # Before the lock: whoever holds it may wait for a media worker that does not answer.
         await self._speaker.to_room(room_id, "room.ended", over)
+        closing = self._tasks.spawn(self._close(room_id, recording, over, told), "close")
+        # Whoever holds the lock may wait for a media worker that does not answer; who hung up need not.
+        await asyncio.wait({closing}, timeout=CLOSED_WITHIN)
+
+    async def _close(self, room_id: str, recording: str | None, over: Json, told: Collection[str | None]) -> None:
+        """Everybody out, those who came in meanwhile too, and the recording to its end."""
         async with self._locked(room_id):
             room = self._rooms.pop(room_id, None)
             self._empty_since.pop(room_id, None)

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from signaling import messages
+from signaling.fanout import Fanout
 from signaling.gateway import Gateway
 from signaling.ports import Json
 from signaling.presence import LocalPresence, SharedPresence
@@ -76,11 +77,6 @@ class SocketServer:
         self.on_presence: Callable[[str], None] = lambda practitioner: None
         """Called when somebody's first page opens or last page closes."""
         self._has_neighbours = bool(redis_url)
-        manager = None
-        if redis_url:
-            # Notifications only: whatever must not be lost is in the database before it is published here.
-            options = {"socket_timeout": None, "socket_connect_timeout": 5, "health_check_interval": 15}
-            manager = socketio.AsyncRedisManager(redis_url, channel="tele", redis_options=options)
         self.sio = socketio.AsyncServer(
             async_mode="aiohttp",
             async_handlers=False,  # messages of one connection are handled in their order
@@ -89,7 +85,7 @@ class SocketServer:
             max_http_buffer_size=MAX_MESSAGE,
             ping_interval=10,
             ping_timeout=10,
-            client_manager=manager,
+            client_manager=Fanout(redis_url) if redis_url else None,
             always_connect=False,
         )
 

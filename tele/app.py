@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
 
 from recorder.vault import PlainVault
 from recorder.views import Library
 from recorder.views import routes as replay_routes
+from signaling import fanout
 from signaling.gateway import Gateway
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
@@ -83,7 +83,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     tasks = Tasks("front")
     node = settings.node or f"{socket.gethostname()}:{settings.http.port}"
     edge = _edge(settings)
-    redis = _redis(settings)
+    redis = fanout.commands(settings.redis.url) if settings.redis.url else None
     database = await Database.open(settings.database_url)
     presence = SharedPresence(redis, node) if redis is not None else LocalPresence()
     reference = Reference.load(config_file("default.yaml").parent)
@@ -194,13 +194,6 @@ def _channels(settings: Settings) -> Channels:
 def _edge(settings: Settings) -> Edge:
     proxies = tuple(ipaddress.ip_network(each) for each in settings.http.trusted_proxies)
     return Edge(settings.http.public_url, settings.http.tls_cert is not None, proxies)
-
-
-def _redis(settings: Settings) -> Redis | None:
-    if not settings.redis.url:
-        return None
-    # No limit on reading: a listener waits for as long as nobody speaks. Connections are checked on their own.
-    return Redis.from_url(settings.redis.url, socket_timeout=None, socket_connect_timeout=5, health_check_interval=15)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -1,4 +1,4 @@
-"""Credentials for connectivity checks that belong to no call: how a site finds out what its network lets through. Pure."""
+"""Credentials for connectivity checks of no call: how a site finds out what its network lets through. Pure."""
 
 from __future__ import annotations
 
