@@ -200,6 +200,7 @@ class MediaPlane:
             "peers_connected": sum(peer.state == "connected" for peer in peers),
             "publications": sum(len(room.publications) for room in self._rooms.values()),
             "tasks": len(self._tasks),
+            **{f"port_{name}": size for name, size in self._mux.sizes().items()},
         }
 
     # --- for whoever records ---------------------------------------------------------------------------------------
