@@ -12,11 +12,16 @@ from statistics import median
 from typing import Any
 
 from tests.bench import janus, relay
-from tests.bench.forward import Server
 from tests.bench.load import Frames, Result, Start, measure, synthetic
+from tests.bench.worker import Server
 
 DELIVERED = 0.999
 """A run in which less arrived does not count: a server that drops packets is cheap."""
+
+ANSWERED = 0.9
+"""Share of the packets asked for by NACK that must come again."""
+MOVED = ("nacks_answered", "sender_reports_out", "transport_feedback_in")
+"""Counters of ours that must have grown."""
 
 
 class Unavailable(Exception):
@@ -34,11 +39,24 @@ class Rival:
     """What is counted: "packet", or "frame" where the other server makes packets of its own."""
     subscribers: Sequence[int]
 
-    def counts(self, result: Result) -> bool:
-        """Whether enough arrived, as what it was where the packets are the publisher's."""
+    def missing(self, name: str, result: Result) -> list[str]:
+        """Why a run of this server does not count: too little arrived, or it left out what the other has to do."""
         if self.unit == "frame":
-            return result.frame_delivery >= DELIVERED
-        return min(result.delivery, result.verified) >= DELIVERED
+            return [] if result.frame_delivery >= DELIVERED else [f"only {result.frame_delivery:.2%} arrived"]
+        found = []
+        if min(result.delivery, result.verified) < DELIVERED:
+            found.append(f"only {result.delivery:.2%} arrived, {result.verified:.2%} as they were sent")
+        if result.resent < ANSWERED:
+            found.append(f"only {result.resent:.0%} of what NACKs asked for came again")
+        if not result.sender_reports:
+            found.append("no sender reports came")
+        if name == "tele":
+            found += [f"{counter} did not move" for counter in MOVED if not result.counts.get(counter)]
+        return found
+
+    def counts(self, name: str, result: Result) -> bool:
+        """Whether a run of this server counts."""
+        return not self.missing(name, result)
 
     def cost(self, result: Result) -> float:
         """CPU µs per unit and subscriber."""
@@ -66,7 +84,7 @@ async def compare(other: Rival, subscribers: int, seconds: float, core: int, rou
     for _ in range(rounds):
         for name, start in (("tele", Server.start), (other.name, other.start)):
             result = await measure(start, subscribers, seconds, core, frames=other.frames)
-            rows.append((name, result, other.counts(result)))
+            rows.append((name, result, other.counts(name, result)))
     return rows
 
 
@@ -102,7 +120,7 @@ def table(other: Rival, rows: Sequence[Row]) -> str:
         delivered = result.frame_delivery if other.unit == "frame" else result.delivery
         lines.append(
             f"{name:<8}  {result.subscribers:>11}  {delivered:>9.2%}  {other.cost(result):>13.2f}"
-            f"  {result.core:>4.2f}  {'yes' if good else 'no'}"
+            f"  {result.core:>4.2f}  {'yes' if good else 'no: ' + '; '.join(other.missing(name, result))}"
         )
     return "\n".join(lines)
 

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import forward, janus, versus
+from tests.bench import forward, janus, versus, worker
 from tests.bench.load import Result, synthetic
 
 
 def result(subscribers: int, cost: float, delivery: float = 1.0, verified: float = 1.0) -> Result:
-    return Result(subscribers, 1_200, delivery, verified, cost, cost * subscribers, 0.1, delivery, cost * 5)
+    moved = dict.fromkeys(versus.MOVED, 1)
+    return Result(
+        subscribers, 1_200, delivery, verified, cost, cost * subscribers, 0.1, delivery, cost * 5, 1.0, 3, moved
+    )
 
 
 @pytest.fixture
 def rival() -> Callable[[str], versus.Rival]:
     def make(unit: str) -> versus.Rival:
-        return versus.Rival("janus", forward.Server.start, synthetic(), unit, (10, 100))
+        return versus.Rival("janus", worker.Server.start, synthetic(), unit, (10, 100))
 
     return make
 
@@ -37,16 +40,28 @@ def test_the_ratio_is_our_cost_over_theirs(rival: Callable[[str], versus.Rival])
 
 def test_a_run_that_lost_packets_gives_no_ratio(rival: Callable[[str], versus.Rival]) -> None:
     other = rival("packet")
-    assert other.counts(result(10, 1.0, 0.999, 0.999))
-    assert not other.counts(result(10, 1.0, 0.9989))
-    assert not other.counts(result(10, 1.0, verified=0.5))
+    assert other.counts("tele", result(10, 1.0, 0.999, 0.999))
+    assert not other.counts("tele", result(10, 1.0, 0.9989))
+    assert not other.counts("tele", result(10, 1.0, verified=0.5))
     said = versus.outcome(other, [("tele", result(10, 20.0), True), ("janus", result(10, 5.0, 0.5), False)])
     assert said["ratio_vs_janus"] == {"10": None}
 
 
+def test_a_server_that_leaves_out_what_the_other_does_gives_no_ratio(rival: Callable[[str], versus.Rival]) -> None:
+    other, idle = rival("packet"), result(10, 1.0)
+    idle.counts = {"sender_reports_out": 3, "transport_feedback_in": 9}
+    assert other.missing("tele", idle) == ["nacks_answered did not move"]
+    assert other.counts("janus", idle)  # nobody asks for its counters: what came again is what counts
+    idle.resent, idle.sender_reports = 0.5, 0
+    assert other.missing("janus", idle) == [
+        "only 50% of what NACKs asked for came again",
+        "no sender reports came",
+    ]
+
+
 def test_pictures_encoded_anew_are_compared_by_frame(rival: Callable[[str], versus.Rival]) -> None:
     other = rival("frame")
-    assert other.counts(result(1, 1.0, verified=0.0))
+    assert other.counts("tele", result(1, 1.0, verified=0.0))
     said = versus.outcome(other, [("tele", result(1, 20.0), True), ("janus", result(1, 200.0), True)])
     assert said["cpu_us_per_frame"] == {"tele": {"1": 100.0}, "janus": {"1": 1000.0}}
     assert "cpu_us_per_packet" not in said["results"][0]
