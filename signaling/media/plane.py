@@ -276,8 +276,4 @@ class MediaPlane:
             with self._mux.batch():
                 self._mux.tick(now)
                 for room in list(self._rooms.values()):
-                    for peer in room.peers():
-                        try:
-                            peer.tick(now)
-                        except Exception as error:  # noqa: BLE001 - one peer's trouble must not stop the others' feedback
-                            self._counters.error("tick_errors", error)
+                    room.tick(now)

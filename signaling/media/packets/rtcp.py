@@ -20,6 +20,8 @@ PLI: Final = 1
 """FMT of payload-specific feedback (RFC 4585 §6.3.1)."""
 FIR: Final = 4
 """RFC 5104 §4.3.1."""
+APPLICATION: Final = 15
+"""RFC 4585 §6.4: REMB is one of these."""
 
 MAX_NACKED: Final = 512
 """Numbers read from one NACK packet."""
@@ -31,6 +33,7 @@ _TWO = struct.Struct("!II")
 _NACK_ENTRY = struct.Struct("!HH")
 _SENDER_INFO = struct.Struct("!IQIII")
 _BLOCK = struct.Struct("!IIIIII")
+_REMB = struct.Struct("!4sI")
 
 
 class RtcpPart(NamedTuple):
@@ -110,6 +113,25 @@ def read_nack(part: RtcpPart) -> list[int]:
 def read_fir(part: RtcpPart) -> list[int]:
     """The SSRCs a FIR asks a picture from (RFC 5104 §4.3.1.1), at most MAX_BLOCKS."""
     return [int.from_bytes(part.body[at : at + 4], "big") for at in range(8, len(part.body) - 7, 8)][:MAX_BLOCKS]
+
+
+def read_blocks(part: RtcpPart) -> list[ReportBlock]:
+    """The report blocks of a receiver report (RFC 3550 §6.4.2)."""
+    blocks: list[ReportBlock] = []
+    for at in range(4, min(len(part.body), 4 + part.format * _BLOCK.size) - _BLOCK.size + 1, _BLOCK.size):
+        ssrc, lost, *rest = _BLOCK.unpack_from(part.body, at)
+        # The cumulative count has 24 bits and a sign: doubles can make it negative.
+        cumulative = (lost & 0xFFFFFF) - (0x1000000 if lost & 0x800000 else 0)
+        blocks.append(ReportBlock(ssrc, lost >> 24, cumulative, *rest))
+    return blocks
+
+
+def read_remb(part: RtcpPart) -> float | None:
+    """The bitrate of a REMB in bit/s (draft-alvestrand-rmcat-remb-03 §2.2); None when it is something else."""
+    if len(part.body) < 16:
+        return None
+    identifier, word = _REMB.unpack_from(part.body, 8)
+    return float((word & 0x3FFFF) << (word >> 18 & 0x3F)) if identifier == b"REMB" else None
 
 
 def _packet(kind: int, count: int, body: bytes) -> bytes:

@@ -180,6 +180,20 @@ def constant_part(ssrc: int, mid: bytes) -> bytes:
     return struct.pack("!IHH", ssrc, ONE_BYTE_PROFILE, 3) + lead + mid + bytes((EXTENSION_TRANSPORT_CC << 4 | 1,))
 
 
+def padding(
+    payload_type: int, sequence: int, timestamp: int, constant: bytes, number: int, send_time: int, size: int
+) -> bytes:
+    """A canonical packet that is nothing but `size` bytes of padding, 1 to 255 (RFC 3550 §5.1)."""
+    return (
+        bytes((0xB0, payload_type))
+        + PATCH.pack(sequence & 0xFFFF, timestamp & 0xFFFFFFFF, constant, number & 0xFFFF)
+        + bytes((EXTENSION_ABS_SEND_TIME << 4 | 2,))
+        + send_time.to_bytes(3, "big")
+        + bytes(size + 1)
+        + bytes((size,))
+    )
+
+
 def retransmission(
     packet: bytes,
     payload_type: int,

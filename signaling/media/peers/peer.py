@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
+from signaling.media.policy.allocation import Quality
 from signaling.media.policy.ice import IceAgent, new_credentials
 from signaling.media.policy.liveness import Liveness, Patience, PeerState
 from signaling.media.sdp.lines import LocalTransport
@@ -61,6 +62,8 @@ class Peer:
         self.participant = participant
         self.session = session
         self.keys: SrtpKeys | None = None
+        self.remote_ufrag = ""
+        """The client's ICE session, as its last offer or fragment named it."""
         self.on_closed: Callable[[Peer], None] = lambda peer: None
         self._around = around
         self._session_id = around.random.getrandbits(62)
@@ -73,6 +76,7 @@ class Peer:
         config = around.config
         patience = Patience(config.silent_after, config.consent_expires, config.seat_kept)
         self._liveness = Liveness(patience, around.clock())
+        self._line: Quality = "good"
         self.agent: IceAgent[Path] = IceAgent(new_credentials(around.random.choice))
         around.mux.add_ufrag(self.agent.credentials.ufrag, self)
         self._announce(self._liveness.state)
@@ -105,6 +109,12 @@ class Peer:
         for retired in self.agent.restart(credentials):
             self._around.mux.remove_ufrag(retired.ufrag)
         self._around.counters.add("ice_restarts")
+
+    def restart_by(self, ufrag: str) -> LocalTransport:
+        """The client began a new ICE session under this name: our end of it."""
+        self.remote_ufrag = ufrag
+        self.restart_ice()
+        return self._transport()
 
     def _secure(self, fingerprints: tuple[Fingerprint, ...], role: DtlsRole) -> None:
         """Begin DTLS with whoever holds one of these certificates."""
@@ -223,6 +233,7 @@ class Peer:
         self._announce(state)
         self._state_changed(state, now)
         if state == "closed":
+            self._tell_line("good")
             self.on_closed(self)
 
     def _announce(self, state: PeerState) -> None:
@@ -238,6 +249,22 @@ class Peer:
         )
 
     # --- for the subclasses ---------------------------------------------------------------------------------------
+
+    def _tell_line(self, quality: Quality) -> None:
+        """Announce how this peer's line is, when that has changed."""
+        if quality == self._line:
+            return
+        self._line = quality
+        self._around.emit(
+            {
+                "event": "line",
+                "room": self.room,
+                "participant": self.participant,
+                "direction": self.direction,
+                "session": self.session,
+                "state": quality,
+            }
+        )
 
     def _rtp(self, data: bytes, now: float) -> None:
         """One decrypted RTP packet."""

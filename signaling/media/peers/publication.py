@@ -9,10 +9,11 @@ from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
 from signaling.media.packets.history import History
 from signaling.media.packets.keyframe import starts_keyframe
-from signaling.media.peers.forward import FanOut
+from signaling.media.peers.forward import WIRE, FanOut
 from signaling.media.peers.subscription import Subscription
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.pli import KeyframeRequests
+from signaling.media.policy.rates import RateMeter
 from signaling.media.policy.reports import SenderClock
 from signaling.media.sdp import offer
 from signaling.media.transport.batch import Outbox
@@ -23,7 +24,7 @@ FIRST_NUMBER: Final = 2_000
 AUDIO_KEPT: Final = 64
 VIDEO_KEPT: Final = 512
 KEYFRAME_PATIENCE: Final = 3.0
-"""Seconds after which a subscriber that waits for a keyframe is let in without one."""
+"""Seconds after which a subscriber that has no picture yet is let in without a keyframe."""
 
 
 class Publication:
@@ -41,6 +42,14 @@ class Publication:
         self.keyframes = KeyframeRequests()
         video = track.kind == "video"
         self.history = History(VIDEO_KEPT if video else AUDIO_KEPT)
+        self.clock: SenderClock | None = None
+        """The publisher's clock, in the timestamps of this line."""
+        self.last = (0, 0.0)
+        """Timestamp and arrival of the packet with the highest number."""
+        self.packets = 0
+        self.octets = 0
+        """Of canonical packets: headers and payload, as they are forwarded in their plain form."""
+        self.rate = RateMeter()
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
         self._counters = counters
@@ -50,11 +59,10 @@ class Publication:
         """Subscribers that take redundant audio as it comes; empty for video."""
         self._active: set[Subscription] = set()
         self._waiting: dict[Subscription, float] = {}
-        self._clock: SenderClock | None = None
+        self._youngest = 0
+        """The number that the latest subscriber began with: what is older and comes late is not for everybody."""
         self._number_shift: int | None = None
         self._timestamp_shift = 0
-        self._last: tuple[int, float] | None = None
-        """Timestamp and arrival of the last packet."""
 
     # --- from the publisher ---------------------------------------------------------------------------------------
 
@@ -83,32 +91,44 @@ class Publication:
         if not self.history.store(number, packet):
             self._counters.add("dropped_double_or_late")
             return False
-        self._last = (timestamp, now)
+        self.packets += 1
+        self.octets += len(packet)
+        if number == self.history.highest:
+            self.last = (timestamp, now)
         if self.track.kind == "video":
             keyframe = starts_keyframe(codec, payload)
             if keyframe:
                 self.keyframes.arrived()
             if self._waiting:
-                self._admit(number, now, keyframe)
+                self._admit(number, timestamp, now, keyframe)
+        absent = [each for each in self._active if each.begins > number] if number < self._youngest else []
+        for subscription in absent:
+            subscription.step_out()
         if self._plain:
             self._plain.forward(packet, number, timestamp, now)
         if self._redundant:
             if redundant is not None:
                 packet = rtp_header.canonical(marker, offer.RED_TYPE, number, timestamp, time, audio_level, redundant)
             self._redundant.forward(packet, number, timestamp, now)
+        for subscription in absent:
+            subscription.step_in()
         return True
+
+    def measure(self, now: float) -> None:
+        """Time has passed."""
+        self.rate.sample(self.octets + WIRE * self.packets, now)
 
     def splice(self) -> None:
         """The publisher goes on under another SSRC: its numbers and times begin anew, ours go on."""
         self._number_shift = None
-        self._clock = None
+        self.clock = None
 
     def sender_report(self, ntp: int, rtp: int, now: float) -> None:
         """Pass the sender's clock on, in each subscriber's own terms, and as it is to whoever records."""
         self._taps.sender_report(self.track.publication, ntp, rtp, now)
-        self._clock = SenderClock(ntp, rtp + self._timestamp_shift & 0xFFFFFFFF, now, self._rate)
+        self.clock = SenderClock(ntp, rtp + self._timestamp_shift & 0xFFFFFFFF, now, self._rate)
         for subscription in self._active:
-            subscription.report(self._fan(subscription), self._clock, now)
+            subscription.report(self.clock, now)
 
     def tap(self, data: bytes, now: float) -> None:
         """Hand one decrypted packet to whoever records."""
@@ -116,31 +136,32 @@ class Publication:
             self._taps.packet(self.track.publication, data, now)
 
     def _continue_from(self, number: int, timestamp: int, now: float) -> None:
-        if self._last is None:
+        if self.history.highest < 0:
             self._number_shift = FIRST_NUMBER - number
             return
-        before, arrived = self._last
+        before, arrived = self.last
         self._number_shift = self.history.highest + 1 - number
         self._timestamp_shift = before + max(1, int((now - arrived) * self._rate)) - timestamp
 
     # --- to the subscribers ---------------------------------------------------------------------------------------
 
     def attach(self, subscription: Subscription, now: float) -> None:
-        """Begin to send. Video begins with a keyframe, asked for here; audio with the next packet."""
-        if subscription in self._active:
-            subscription.begin_again(self._fan(subscription))
-        elif self.track.kind == "video":
+        """Let a subscription begin: with the next keyframe, which is asked for here; with audio at once."""
+        if self.track.kind == "video":
             self._waiting.setdefault(subscription, now)
             self.want_keyframe()
         else:
-            self._begin(subscription, self.history.highest + 1 if self._last is not None else FIRST_NUMBER, now)
+            highest = self.history.highest
+            self._begin(subscription, highest + 1 if highest >= 0 else FIRST_NUMBER, self.last[0], now)
 
     def detach(self, subscription: Subscription) -> None:
-        """Send no more."""
+        """It neither waits nor receives any more."""
         self._waiting.pop(subscription, None)
-        if subscription in self._active:
-            self._active.discard(subscription)
-            subscription.pause(self._fan(subscription), self.history)
+        self._active.discard(subscription)
+
+    def fan(self, *, red: bool) -> FanOut:
+        """The subscribers of the plain form, or of the redundant one."""
+        return self._redundant if red else self._plain
 
     def want_keyframe(self) -> None:
         """Somebody cannot decode; audio has no keyframes."""
@@ -148,18 +169,13 @@ class Publication:
             self.keyframes.want()
             self._ask()
 
-    def _fan(self, subscription: Subscription) -> FanOut:
-        return self._redundant if subscription.red else self._plain
-
-    def _admit(self, number: int, now: float, keyframe: bool) -> None:
+    def _admit(self, number: int, timestamp: int, now: float, keyframe: bool) -> None:
         for subscription, since in list(self._waiting.items()):
-            if keyframe or now - since > KEYFRAME_PATIENCE:
+            if keyframe or (subscription.source is None and now - since > KEYFRAME_PATIENCE):
                 del self._waiting[subscription]
-                self._begin(subscription, number, now)
+                self._begin(subscription, number, timestamp, now)
 
-    def _begin(self, subscription: Subscription, number: int, now: float) -> None:
+    def _begin(self, subscription: Subscription, number: int, timestamp: int, now: float) -> None:
         self._active.add(subscription)
-        fan = self._fan(subscription)
-        subscription.begin(fan, number)
-        if self._clock is not None:
-            subscription.report(fan, self._clock, now)
+        self._youngest = max(self._youngest, number)
+        subscription.begin(self, number, timestamp, now)

@@ -47,7 +47,6 @@ class PublishPeer(Peer):
         """By mid."""
         self._open_publication = open_publication
         self._close_publication = close_publication
-        self._remote_ufrag = ""
         self._streams = InboundStreams()
         self._arrivals = ArrivalLog()
         self._transport_cc_extension = 0
@@ -59,11 +58,11 @@ class PublishPeer(Peer):
         """Answer an offer: the first one, a renegotiation, or an ICE restart. Raises BadSdpError, changing nothing."""
         if self.fingerprints and offer.fingerprints != self.fingerprints:
             raise BadSdpError("The DTLS certificate changed within one session.")
-        restarts = bool(self._remote_ufrag) and offer.ufrag != self._remote_ufrag
+        restarts = bool(self.remote_ufrag) and offer.ufrag != self.remote_ufrag
         if restarts:
             self.restart_ice()
         answered = answer(offer, sources, policy, self._transport())
-        self._remote_ufrag = offer.ufrag
+        self.remote_ufrag = offer.ufrag
         self._apply(answered)
         if not self.fingerprints:
             self.fingerprints = offer.fingerprints

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from signaling.media.errors import NoSuchParticipantError, NoSuchSessionError
+from signaling.media.peers.feed import Feed, FeedKey, feed_key
 from signaling.media.peers.peer import Peer, Surroundings
 from signaling.media.peers.publication import Publication
 from signaling.media.peers.publish_peer import PublishPeer
@@ -57,6 +58,9 @@ class Room:
     codec: Codec = VIDEO_CODECS[0]
     participants: dict[str, Participant] = field(default_factory=dict)
     publications: dict[str, Publication] = field(default_factory=dict)
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    """By id."""
+    _by_key: dict[FeedKey, Feed] = field(default_factory=dict)
 
     def join(self, name: str, codecs: frozenset[Codec]) -> None:
         """Let someone in, or learn new capabilities; when the codec changes, those who publish are told."""
@@ -70,12 +74,19 @@ class Room:
             if other != name and each.publish is not None:
                 self.around.emit({"event": "renegotiate", "room": self.name, "participant": other, "codec": codec})
 
-    def publish(self, name: str, session: str, offer: RemoteDescription, sources: dict[str, Source]) -> str:
+    def publish(
+        self,
+        name: str,
+        session: str,
+        offer: RemoteDescription,
+        sources: dict[str, Source],
+        policy: AnswerPolicy | None = None,
+    ) -> str:
         """Answer an offer; a new session takes the place of the old one once its offer was accepted."""
         participant = self._participant(name)
         check_sources(offer, sources)
         peer = participant.publish
-        policy = AnswerPolicy(video=self.codec, red=self.around.config.red)
+        policy = policy or AnswerPolicy(video=self.codec, red=self.around.config.red)
         same_browser = peer is not None and (not peer.fingerprints or peer.fingerprints == offer.fingerprints)
         if peer is not None and peer.session == session and same_browser:
             return peer.accept(offer, sources, policy)
@@ -94,7 +105,7 @@ class Room:
         if peer is not None and peer.session == session:
             peer.restart()
         else:
-            participant.subscribe = SubscribePeer(self.around, self.name, name, session, self.publications.get)
+            participant.subscribe = SubscribePeer(self.around, self.name, name, session, self.feeds.get)
             participant.subscribe.on_closed = self._peer_closed
             if peer is not None:
                 peer.close()
@@ -125,9 +136,21 @@ class Room:
         """Bring every subscriber up to date."""
         for name, participant in self.participants.items():
             if participant.subscribe is not None:
-                others = [each for each in self.publications.values() if each.track.participant != name]
+                others = [feed for feed in self.feeds.values() if feed.participant != name]
                 participant.subscribe.wish(others)
                 participant.subscribe.offer(now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed: give every peer its turn."""
+        for publication in self.publications.values():
+            publication.measure(now)
+        for feed in self.feeds.values():
+            feed.measure()
+        for peer in self.peers():
+            try:
+                peer.tick(now)
+            except Exception as error:  # noqa: BLE001 - one peer's trouble must not stop the others' feedback
+                self.around.counters.error("tick_errors", error)
 
     def peers(self) -> list[Peer]:
         """All peers of the room."""
@@ -157,6 +180,12 @@ class Room:
         track = Track(number, self.name, peer.participant, media.source, media.kind, media.codec)
         publication = Publication(track, peer.stream, self.taps, self.around.mux.outbox, self.around.counters, ask)
         self.publications[number] = publication
+        feed = self._by_key.get(feed_key(publication))
+        if feed is None:
+            feed = self._by_key[feed_key(publication)] = Feed(publication)
+            self.feeds[feed.id] = feed
+        else:
+            feed.add(publication)
         self.taps.opened(track)
         self._announce(track, "opened")
         return publication
@@ -164,6 +193,10 @@ class Room:
     def _close(self, publication: Publication) -> None:
         track = publication.track
         self.publications.pop(track.publication, None)
+        feed = self._by_key[feed_key(publication)]
+        feed.remove(publication)
+        if not feed:
+            del self._by_key[feed_key(publication)], self.feeds[feed.id]
         self.taps.closed(track.publication)
         self._announce(track, "closed")
 

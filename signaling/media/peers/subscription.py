@@ -1,25 +1,30 @@
-"""One publication as one subscriber receives it: its own SSRC, numbers and reports, and answers to its NACKs."""
+"""What one slot of a subscriber receives: its own SSRC, numbers and reports over changing layers, answers to NACKs."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtcp, rtp_header
-from signaling.media.packets.history import History
-from signaling.media.peers.forward import Egress, FanOut
+from signaling.media.peers.forward import WIRE, Egress, FanOut
+from signaling.media.policy.continuity import Continuity, Shift
 from signaling.media.policy.reports import SenderClock, rewritten
 from signaling.media.sdp import offer
 from signaling.media.transport.batch import Outbox
 from signaling.media.transport.dtls import protect, protect_rtcp
 from signaling.media.transport.sealed import send_sealed
-from tele.domain.media import Codec
+from tele.domain.media import CLOCK_RATE, Codec
+
+if TYPE_CHECKING:
+    from signaling.media.peers.publication import Publication
 
 RESEND_AFTER: Final = 0.02
 """Seconds within which the same packet is not sent again: browsers repeat a NACK before the answer can arrive."""
 MAX_REMEMBERED: Final = 1_024
 FIRST_MARGIN: Final = 1_024
 """The least first sequence number: what came before it out of order stays above 0."""
+CHANGE_PATIENCE: Final = 3.0
+"""Seconds that another layer may take until its keyframe; then the change is given up, to be decided anew."""
 
 
 class Subscription:
@@ -39,8 +44,16 @@ class Subscription:
         self.retransmission = False
         """Whether the browser takes RTX."""
         self.red = False
-        """Whether it takes redundant audio. Both are known from its answer, before anything is sent."""
+        """Whether it is sent redundant audio."""
         self.egress: Egress | None = None
+        self.source: Publication | None = None
+        """What is sent now."""
+        self.awaited: Publication | None = None
+        """What will be sent from its next keyframe on."""
+        self.begins = 0
+        """The number of the source's first packet that was sent here; older ones that come late must not be."""
+        self.nacked = 0
+        """Packets that the subscriber missed."""
         self._stream = stream
         self._repair_type = offer.RETRANSMISSION_TYPE.get(codec, 0)
         self._outbox = outbox
@@ -49,81 +62,156 @@ class Subscription:
         self._repair_constant = rtp_header.constant_part(self.retransmission_ssrc, mid.encode())
         # Below 2^15, so that losing the first packets cannot make the receiver guess a wrong roll-over count
         # (RFC 3711 §3.3.1); from there on numbers are continuous, whatever happens upstream.
-        self._next = FIRST_MARGIN + first % 0x3FFF
+        self._continuity: Continuity[Publication] = Continuity(FIRST_MARGIN + first % 0x3FFF, CLOCK_RATE[codec])
         self._repair_next = FIRST_MARGIN + first % 0x3FFF
-        self._shift: int | None = None
+        self._shift = Shift(0, 0)
+        self._since = 0.0
+        self._fan: FanOut | None = None
         self._resent: dict[int, float] = {}
         self._sent_before = (0, 0)
         self._base = (0, 0)
 
-    def begin(self, fan: FanOut, number: int) -> None:
-        """The publication's packet of this number is the next one to be sent."""
-        self._shift = self._next - number
-        self._base = (fan.packets, fan.octets)
-        self.begin_again(fan)
+    # --- what is sent ---------------------------------------------------------------------------------------------
 
-    def begin_again(self, fan: FanOut) -> None:
-        """The path has changed, the numbers go on."""
-        if self.egress is not None and self._shift is not None:
-            fan.put(self, self.egress, self._shift, 0, self._constant)
+    def carry(self, publication: Publication | None, now: float) -> None:
+        """Send this from its next keyframe on (audio: at once); what was sent goes on until then. None: nothing."""
+        awaited = self.awaited
+        if awaited is not None and awaited is not publication:
+            awaited.detach(self)
+            self.awaited = None
+        if publication is None:
+            self._end(now)
+        elif publication is not self.source and self.awaited is None:
+            self.awaited = publication
+            self._since = now
+            publication.attach(self, now)
 
-    def pause(self, fan: FanOut, history: History) -> None:
-        """Send no more for now."""
-        fan.remove(self)
-        self._sent_before = self._sent(fan)
-        if self._shift is not None:
-            # A late packet may still be forwarded after the next begin. The distance keeps it from getting a number
-            # that was used: with GCM the same number over other bytes would give the key away (RFC 7714 §10.1).
-            self._next = history.highest + 1 + self._shift + history.capacity
-            self._shift = None
-        self._resent.clear()
+    def begin(self, publication: Publication, number: int, timestamp: int, now: float) -> None:
+        """The publication's packet of this number and timestamp is the next one to be sent here."""
+        self._end(now)
+        self.awaited = None
+        self.source = publication
+        self.begins = number
+        self._shift = self._continuity.begin(publication, number, timestamp, publication.clock, now)
+        self.step_in()
+        if publication.clock is not None:
+            self.report(publication.clock, now)
 
-    def report(self, fan: FanOut, clock: SenderClock, now: float) -> None:
+    def tick(self, now: float) -> None:
+        """Another layer that does not come is not waited for while there is a picture."""
+        if self.awaited is not None and self.source is not None and now - self._since > CHANGE_PATIENCE:
+            self._counters.add("layer_changes_given_up")
+            self.carry(self.source, now)
+
+    def step_in(self) -> None:
+        """Be among those who get the source's packets: again, by another path, or in another form."""
+        if self.source is None or self.egress is None:
+            return
+        fan = self.source.fan(red=self.red)
+        if self._fan is not fan:
+            self.step_out()
+            self._fan = fan
+            self._base = (fan.packets, fan.octets)
+        fan.put(self, self.egress, self._shift.number, self._shift.timestamp, self._constant)
+
+    def step_out(self) -> None:
+        """Get no packet for a moment; numbers and counts are kept."""
+        if self._fan is not None:
+            self._sent_before = self._sent()
+            self._fan.remove(self)
+            self._fan = None
+
+    def _end(self, now: float) -> None:
+        source = self.source
+        if source is None:
+            return
+        self.step_out()
+        source.detach(self)
+        self.source = None
+        self._continuity.end(source.history.highest, *source.last, source.clock)
+
+    # --- what the subscriber asks for and is told -----------------------------------------------------------------
+
+    def want_keyframe(self) -> None:
+        """It cannot decode what it gets."""
+        for publication in (self.source, self.awaited):
+            if publication is not None:
+                publication.want_keyframe()
+
+    def report(self, clock: SenderClock, now: float) -> None:
         """Tell the subscriber the publisher's clock, so that it plays audio and video in step."""
         instant = clock.at(now)
         if self.egress is None or instant is None:
             return
-        packet = rtcp.sender_report(rewritten(instant, self.ssrc, 0, *self._sent(fan)), self._stream)
+        told = rewritten(instant, self.ssrc, self._shift.timestamp, *self._sent())
+        packet = rtcp.sender_report(told, self._stream)
         path = self.egress.path
         if send_sealed(self._outbox, path, self.egress.session, protect_rtcp, packet, droppable=True):
             self._counters.add("sender_reports_out")
 
-    def resend(self, numbers: list[int], history: History, now: float) -> None:
-        """Answer a NACK from the publication's history, as RTX (RFC 4588).
+    def resend(self, numbers: list[int], now: float) -> None:
+        """Answer a NACK as RTX (RFC 4588), from the history of whatever was sent under these numbers.
 
         Without RTX nothing is sent: the same number again with another transport-wide number in its header would be
         another packet under the same GCM nonce.
         """
-        if self._shift is None or self.egress is None or not self.retransmission:
+        self.nacked += len(numbers)
+        if self.egress is None or not self.retransmission:
             self._counters.add("nacks_unanswerable", len(numbers))
             return
+        highest = self.source.history.highest if self.source is not None else 0
         for number in numbers:
             if now - self._resent.get(number, float("-inf")) < RESEND_AFTER:
                 continue
-            packet = history.find(number - self._shift & 0xFFFF)
-            if packet is None:
+            found = self._continuity.find(number, highest)
+            packet = found[0].source.history.find(found[1] & 0xFFFF) if found is not None else None
+            if found is None or packet is None:
                 self._counters.add("nacks_too_late")
                 continue
             if len(self._resent) >= MAX_REMEMBERED:
                 self._resent.clear()
             self._resent[number] = now
-            repair = rtp_header.retransmission(
-                packet,
-                self._repair_type,
-                self._repair_next,
-                number,
-                int.from_bytes(packet[4:8], "big"),
-                self._repair_constant,
-                self.egress.next_number((now, len(packet) + 2)),
-                rtp_header.abs_send_time(now),
-            )
-            self._repair_next += 1
-            if send_sealed(self._outbox, self.egress.path, self.egress.session, protect, repair, droppable=True):
+            if self._repair(self.egress, packet, number, found[0].shift.timestamp, now):
                 self._counters.add("nacks_answered")
 
-    def _sent(self, fan: FanOut) -> tuple[int, int]:
+    def probe(self, size: int, now: float) -> bool:
+        """Send padding on the RTX stream (RFC 4588 §4: without an original number), `size` bytes on the wire.
+
+        At most 255 of them are padding (RFC 3550 §5.1). False when nothing could be sent.
+        """
+        egress = self.egress
+        if egress is None or not self.retransmission:
+            return False
+        padding = max(1, min(255, size - rtp_header.PAYLOAD_AT - WIRE))
+        packet = rtp_header.padding(
+            self._repair_type,
+            self._repair_next,
+            self._shift.timestamp + (self.source.last[0] if self.source is not None else 0),
+            self._repair_constant,
+            egress.next_number((now, rtp_header.PAYLOAD_AT + padding + WIRE)),
+            rtp_header.abs_send_time(now),
+            padding,
+        )
+        self._repair_next += 1
+        return send_sealed(self._outbox, egress.path, egress.session, protect, packet, droppable=True)
+
+    def _repair(self, egress: Egress, packet: bytes, number: int, offset: int, now: float) -> bool:
+        repair = rtp_header.retransmission(
+            packet,
+            self._repair_type,
+            self._repair_next,
+            number,
+            int.from_bytes(packet[4:8], "big") + offset,
+            self._repair_constant,
+            egress.next_number((now, len(packet) + 2 + WIRE)),
+            rtp_header.abs_send_time(now),
+        )
+        self._repair_next += 1
+        return send_sealed(self._outbox, egress.path, egress.session, protect, repair, droppable=True)
+
+    def _sent(self) -> tuple[int, int]:
         """Packets and payload bytes so far, as a sender report counts them."""
         packets, octets = self._sent_before
-        if self._shift is None:
+        if self._fan is None:
             return packets, octets
-        return packets + fan.packets - self._base[0], octets + fan.octets - self._base[1]
+        return packets + self._fan.packets - self._base[0], octets + self._fan.octets - self._base[1]

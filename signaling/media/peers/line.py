@@ -1,0 +1,155 @@
+"""How much a subscriber's line carries and what is sent of it: feedback in, choices and probes carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from signaling.media.counters import Counters
+from signaling.media.packets import rtcp, twcc
+from signaling.media.packets.rtcp import RtcpPart
+from signaling.media.packets.sequence import extend
+from signaling.media.peers.feed import Feed
+from signaling.media.peers.forward import NEVER, SENT_RING, Egress
+from signaling.media.peers.subscription import Subscription
+from signaling.media.policy.allocation import Allocation, Quality, Wish
+from signaling.media.policy.bandwidth import Acked
+from signaling.media.policy.downlink import Downlink
+from signaling.media.policy.probing import Probe
+from signaling.media.transport.mux import Mux
+
+DECIDE_EVERY: Final = 0.1
+"""Seconds between two choices; those who receive many wait longer (`DECIDE_MORE` for each slot): it is work."""
+DECIDE_MORE: Final = 0.005
+REFERENCE_TICK: Final = 0.064
+"""Seconds of a transport-cc reference time (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
+CLUMP: Final = 0.02
+"""Seconds of a probe whose packets are sent at once."""
+
+
+@dataclass(slots=True)
+class Fitting:
+    """A feed in a slot, and what the browser said about it."""
+
+    feed: Feed
+    subscription: Subscription
+    accepted: bool = False
+    red: bool = False
+    """Whether the browser takes redundant audio."""
+
+
+class Line:
+    """The line of one subscriber. `decide` is to be called on every tick and whenever something changed."""
+
+    def __init__(self, mux: Mux, counters: Counters, clock: Callable[[], float]) -> None:
+        self.downlink = Downlink(clock())
+        self.quality: Quality = "good"
+        self._mux = mux
+        self._counters = counters
+        self._clock = clock
+        self._due = 0.0
+        self._wishes: list[Wish] = []
+        self._epoch = 0
+        """The last reference time of its feedback, in 64 ms, not wrapping."""
+        self._probing: asyncio.TimerHandle | None = None
+
+    # --- feedback -------------------------------------------------------------------------------------------------
+
+    def transport_feedback(self, part: RtcpPart, egress: Egress, now: float) -> None:
+        """Arrival times of what was sent (transport-cc)."""
+        try:
+            _, first, arrivals = twcc.decode(part.body)
+        except ValueError:
+            self._counters.add("dropped_malformed_rtcp")
+            return
+        number = extend(first, egress.number - 1)
+        if not egress.number - SENT_RING <= number <= egress.number - len(arrivals):
+            # About packets that were never sent, or that are forgotten.
+            self._counters.add("transport_feedback_strange")
+            return
+        # The reference time has 24 bits and wraps after twelve days of the browser's clock.
+        reference = int.from_bytes(part.body[12:15], "big")
+        self._epoch += (reference - self._epoch + 0x800000 & 0xFFFFFF) - 0x800000
+        epoch = (self._epoch - reference) * REFERENCE_TICK
+        ring, last = egress.sent, SENT_RING - 1
+        packets: list[Acked] = []
+        for index, arrival in enumerate(arrivals, number):
+            stamp = ring[index & last]
+            if stamp is NEVER:
+                continue  # its arrival was told before
+            if arrival is None:
+                packets.append(Acked(*stamp, None))
+            else:
+                ring[index & last] = NEVER
+                packets.append(Acked(*stamp, arrival + epoch))
+        self.downlink.feedback(packets, now)
+
+    def receiver_report(self, part: RtcpPart, now: float) -> None:
+        """Losses, for browsers without transport-cc."""
+        blocks = rtcp.read_blocks(part)
+        if blocks:
+            self.downlink.receiver_report(sum(block.fraction_lost for block in blocks) / len(blocks) / 256, now)
+
+    def remb(self, part: RtcpPart, now: float) -> None:
+        """What the browser estimates itself, for browsers without transport-cc."""
+        bitrate = rtcp.read_remb(part)
+        if bitrate is not None:
+            self.downlink.remb(bitrate, now)
+
+    # --- choices --------------------------------------------------------------------------------------------------
+
+    def decide(self, fittings: Mapping[str, Fitting], egress: Egress, now: float, *, changed: bool = False) -> None:
+        """Send what the line carries. `changed`: the fittings are others than before, so at once."""
+        for fitting in fittings.values():
+            fitting.subscription.tick(now)
+        if now < self._due and not changed:
+            return
+        taken = [(mid, fitting.feed) for mid, fitting in fittings.items() if fitting.accepted]
+        self._due = now + DECIDE_EVERY + DECIDE_MORE * len(taken)
+        self._wishes = [Wish(mid, feed.source, feed.layers) for mid, feed in taken]
+        allocation, probe = self.downlink.decide(self._wishes, egress.number, now)
+        self._apply(allocation, fittings, now)
+        if probe is not None:
+            self._begin_probe(probe, [fitting.subscription for fitting in fittings.values()])
+
+    def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], now: float) -> None:
+        self.quality = allocation.quality
+        for mid, key in allocation.layers.items():
+            fitting = fittings[mid]
+            subscription = fitting.subscription
+            subscription.carry(fitting.feed.publication(key), now)
+            red = fitting.red and allocation.red
+            if subscription.red != red:
+                subscription.red = red
+                subscription.step_in()
+
+    # --- probes ---------------------------------------------------------------------------------------------------
+
+    def _begin_probe(self, probe: Probe, subscriptions: list[Subscription]) -> None:
+        carrier = next((each for each in subscriptions if each.retransmission and each.egress is not None), None)
+        if carrier is not None and self._probing is None:
+            self._counters.add("probes_out")
+            self._send_probe(probe, carrier, 0, self._clock())
+
+    def _send_probe(self, probe: Probe, carrier: Subscription, done: int, began: float) -> None:
+        """Send what is due of a probe, and the rest by and by."""
+        now = self._clock()
+        due = probe.packets if probe.interval <= 0 else 1 + int((now - began + CLUMP) / probe.interval)
+        with self._mux.batch():
+            while done < min(due, probe.packets):
+                carrier.probe(probe.size, now)
+                done += 1
+        if done < probe.packets:
+            loop = asyncio.get_running_loop()
+            self._probing = loop.call_later(CLUMP, self._send_probe, probe, carrier, done, began)
+            return
+        self._probing = None
+        self.downlink.probe_sent(probe.id, began, now)
+
+    def stop(self) -> None:
+        """Nothing more is sent."""
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
