@@ -80,10 +80,10 @@ class Line:
             if stamp is NEVER:
                 continue  # its arrival was told before
             if arrival is None:
-                packets.append(Acked(*stamp, None))
+                packets.append(Acked(*stamp, None, index))
             else:
                 ring[index & last] = NEVER
-                packets.append(Acked(*stamp, arrival + epoch))
+                packets.append(Acked(*stamp, arrival + epoch, index))
         self.downlink.feedback(packets, now)
 
     def receiver_report(self, part: RtcpPart, now: float) -> None:

@@ -47,6 +47,8 @@ class AllocationSettings:
     soon: float = 6.0
     strained: float = 15.0
     """How long the one picture may take more than the estimate has. After that it would only hurt the sound."""
+    wary: float = 60.0
+    """For how long it then needs the same margin as everything else to come back."""
     redundancy: float = 0.6
     """What redundant audio (RFC 2198) takes, as a part of the sound itself: payload twice, headers once."""
 
@@ -86,9 +88,9 @@ class Allocator:
         self._sound_only = False
         self._room_since: float | None = None
         self._strained_since: float | None = None
-        self._strained = False
+        self._strained = self._wary = False
         self._hold = self._settings.hold
-        self._raised = self._cut = float("-inf")
+        self._raised = self._cut = self._gave_up = float("-inf")
 
     def allocate(self, bitrate: float, wishes: Sequence[Wish], now: float) -> Allocation:
         """Choose for an estimate of `bitrate` bit/s. Called on every tick, and at once when wishes change."""
@@ -99,6 +101,7 @@ class Allocator:
         if bitrate < settings.sound_only_below:
             self._sound_only = True
         self._strained = self._strained_since is not None and now - self._strained_since > settings.strained
+        self._wary = now - self._gave_up < settings.wary
         kept = self._fill(bitrate, wishes, grow=False)
         better = self._fill(bitrate, wishes, grow=True)
         lowered = any(kept.levels[slot] < level for slot, level in self._levels.items())
@@ -129,7 +132,9 @@ class Allocator:
 
     def _note_cut(self, now: float) -> None:
         self._cut = now
-        if self._strained or now - self._raised < self._settings.soon:
+        if self._strained:
+            self._gave_up = now
+        if now - self._raised < self._settings.soon:
             self._hold = min(self._settings.longest_hold, self._hold * 2)
             self._raised = float("-inf")
 
@@ -158,7 +163,7 @@ class Allocator:
             limit = bitrate if held else bitrate / settings.margin
             if wish is not None and level == 0 and all(each == PAUSED for each in levels.values()):
                 # The one picture that there must be: it comes when it just fits, and stays while it nearly does.
-                limit = bitrate * settings.margin if held and not self._strained else bitrate
+                limit = bitrate * self._reserve(held)
             if total + cost <= limit:
                 total += cost
                 if wish is None:
@@ -169,6 +174,11 @@ class Allocator:
                 # Redundancy alone is not worth a probe.
                 missing = (total + cost) * (bitrate / limit if limit else settings.margin)
         return _Choice(levels, red, total, missing)
+
+    def _reserve(self, held: bool) -> float:
+        if held:
+            return 1.0 if self._strained else self._settings.margin
+        return 1 / self._settings.margin if self._wary else 1.0
 
     def _tell(self, chosen: _Choice, better: _Choice, wishes: Sequence[Wish]) -> Allocation:
         layers: dict[str, str | None] = {}

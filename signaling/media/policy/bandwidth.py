@@ -26,6 +26,8 @@ class Acked(NamedTuple):
     """Bytes on the wire, IP and UDP headers included: with small audio packets these are half of the traffic."""
     arrived: float | None
     """Seconds, by the subscriber's clock (any epoch, the same for all packets); None when reported missing."""
+    number: int
+    """The transport-wide number, not wrapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,14 @@ UNPROVEN: Final = 1.25
 """The estimate grows to this part of what arrives and no further: more is for probes to show."""
 LOSSY: Final = 1.15
 """The same while packets are lost: behind a policer more sent is not more arrived, so it ends there."""
+CONFIRMED, GROSS = 0.7, 0.2
+"""Seconds for which loss without a queue must be too much, or by how much beyond, to be more than a bad moment."""
 QUEUED: Final = 0.1
 """Seconds of standing queue at which nothing grows, and loss is congestion."""
 FULL: Final = 0.35
 """Seconds of standing queue that are overuse without a gradient."""
+MISSING_KEPT: Final = 512
+"""Numbers for which a late arrival takes a loss back."""
 PATIENCE: Final = 0.3
 """Seconds (beyond a round trip) until a decrease shows in what is reported."""
 
@@ -88,12 +94,16 @@ class Estimator:
         self._acked = AckedRate()
         self._capacity: float | None = None
         """What arrived when the line was last overused."""
-        self._highest_sent = float("-inf")
+        self._following = 0
+        """The first number that no feedback spoke of yet."""
+        self._missing: set[int] = set()
+        """Numbers counted as lost, of late; some may yet arrive."""
         self._counts_from = float("-inf")
         """Packets sent before this time say nothing about loss: a decrease or an outage lies between."""
         self._heard: float | None = None
         self._updated = now
         self._lowered = float("-inf")
+        self._lossy_since: float | None = None
         self._pardoned = float("-inf")
         self._unanswered: float | None = None
         self._sent_at = now
@@ -144,37 +154,46 @@ class Estimator:
         self._unanswered = None
         counted = lost = runs = late = octets = arrived_octets = 0
         losing = False
-        highest = newest = self._highest_sent
+        following, missing = self._following, self._missing
         counts_from = self._counts_from
+        newest = float("-inf")
         latest: float | None = None
         add = self._trend.add
-        for sent, size, arrived in packets:
-            if sent < highest:
-                # Of an earlier message's range: counted then. If it has arrived after all, it was told as missing.
-                if arrived is not None:
-                    arrived_octets += size
-                    if sent >= counts_from:
-                        late += 1
-                continue
-            if sent > newest:
-                newest = sent
-            if sent >= counts_from:
-                counted += 1
-                octets += size
-                if arrived is None:
+        for sent, size, arrived, number in packets:
+            if arrived is None:
+                if number < following:
+                    continue
+                following = number + 1
+                if sent >= counts_from:
+                    missing.add(number)
+                    counted += 1
+                    octets += size
                     lost += 1
                     if not losing:
                         losing = True
                         runs += 1
-            if arrived is not None:
-                losing = False
-                arrived_octets += size
-                if latest is None or arrived > latest:
-                    latest = arrived
-                add(sent, arrived)
-        self._highest_sent = newest
+                continue
+            arrived_octets += size
+            if number < following:
+                # Told before as missing, but only late.
+                if number in missing:
+                    missing.remove(number)
+                    late += 1
+                continue
+            following = number + 1
+            losing = False
+            if sent >= counts_from:
+                counted += 1
+                octets += size
+            newest = sent
+            if latest is None or arrived > latest:
+                latest = arrived
+            add(sent, arrived)
+        self._following = following
         if counted or late:
             self._window.add(counted, lost - late, runs, octets, now)
+        if len(missing) > MISSING_KEPT:
+            self._missing = {number for number in missing if number >= following - MISSING_KEPT}
         if latest is None:
             self._judge_loss(now)
             return
@@ -262,6 +281,7 @@ class Estimator:
         self.restarts += 1
         self._trend.reset()
         self._window.clear()
+        self._missing.clear()
         self._acked.clear()
         self._inherent.forget()
         self._capacity = None
@@ -273,10 +293,16 @@ class Estimator:
         restored = self._inherent.judge(self._window, now)
         if restored is not None:
             self._set(max(self.bitrate, restored), "growing")
-        if not self._inherent.trying and self._window.surely > self._inherent.tolerated:
+        surely, tolerated = self._window.surely, self._inherent.tolerated
+        if self._inherent.trying or surely <= tolerated:
+            self._lossy_since = None
+            return self._inherent.trying
+        if self._lossy_since is None:
+            self._lossy_since = now
+        if now - self._lossy_since >= CONFIRMED or surely > tolerated + GROSS:
+            self._lossy_since = None
             self._lower_for_loss(now)
-            return True
-        return self._inherent.trying
+        return True
 
     def _lower(self, cause: Cause, now: float) -> None:
         """A queue grows or stands: what arrives is what the line carries."""
@@ -298,6 +324,7 @@ class Estimator:
         self._inherent.lowered(before, loss, sent, now)
         self._set(min(before, UNPROVEN * sent) * (1 - loss) * TO_CAP, "loss")
         self._window.clear()
+        self._missing.clear()
         self._counts_from = now
 
     def _grow(self, now: float) -> None:

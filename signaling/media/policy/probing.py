@@ -33,7 +33,7 @@ BOLD, CAREFUL = 3.0, 1.5
 """A probe is at most this much of the estimate; careful after one that failed, until one succeeds."""
 QUEUE, CAREFUL_QUEUE = 0.1, 0.06
 """Seconds of queue that a probe makes at most if the estimate is all there is: sound must get through in time."""
-BEYOND: Final = 1.02
+BEYOND: Final = 1.05
 """A probe aims this much above what is wanted: to be measured just below it would help nobody."""
 LEAST_STEP: Final = 1.1
 SHORTEST, LONGEST = 0.05, 0.2
@@ -130,12 +130,13 @@ class Prober:
             return None
         self._outstanding = None
         seen = _read(outstanding, outstanding.first, outstanding.last)
-        if seen is None or seen.passed < PASSED:
+        shown = None if seen is None else seen.bitrate * seen.passed
+        if seen is None or shown is None or seen.passed < PASSED or shown < outstanding.estimate:
             self._failed(now)
-            return None if seen is None else seen.bitrate * seen.passed * PASSED
+            return None if shown is None else shown * PASSED
         self.failures = 0
-        self._next_at = now + (BETWEEN if seen.bitrate > outstanding.estimate else FIRST_PAUSE)
-        return seen.bitrate
+        self._next_at = now + BETWEEN
+        return shown
 
     def _give_up(self, estimator: Estimator, now: float) -> None:
         outstanding = self._outstanding
@@ -160,15 +161,17 @@ class _Reading(NamedTuple):
 
 def _read(outstanding: _Outstanding, first: float, last: float) -> _Reading | None:
     """What a finished probe has shown; None when too little was told."""
-    seen = [packet for packet in outstanding.packets if first <= packet.sent <= last]
-    delays = sorted((sent, arrived - sent) for sent, _, arrived in seen if arrived is not None)
+    # What was told as missing may have arrived after all: the later word counts.
+    seen = {packet.number: packet for packet in outstanding.packets if first <= packet.sent <= last}
+    delays = sorted((sent, arrived - sent) for sent, _, arrived, _ in seen.values() if arrived is not None)
     count = len(delays)
     if count < FEWEST // 2:
         return None
-    # What was told as missing may have been told again, or have arrived after all.
-    missing = len({packet.sent for packet in seen} - {sent for sent, _ in delays})
-    kept = min(1.0, count / (count + missing) / (1 - min(0.9, outstanding.loss + MORE_LOSS)))
-    octets = sum(packet.size for packet in seen[1:])
+    share = count / len(seen)
+    kept = min(1.0, share / (1 - min(0.9, outstanding.loss + MORE_LOSS)))
+    # What was sent in the first clump marks the beginning.
+    begin = min(packet.sent for packet in seen.values())
+    octets = sum(packet.size for packet in seen.values() if packet.sent > begin)
     bitrate = outstanding.probe.bitrate
     span = last - first
     if span < outstanding.probe.duration / 3:
@@ -183,4 +186,6 @@ def _read(outstanding: _Outstanding, first: float, last: float) -> _Reading | No
     waited = [delay for _, delay in early], [delay for _, delay in late]
     doubt = sqrt((pvariance(waited[0]) + pvariance(waited[1])) / half)
     growth = max(0.0, (fmean(waited[1]) - fmean(waited[0]) - doubt) / apart) if apart > 0 else 0.0
-    return _Reading(min(bitrate, octets * 8 / span), kept / (1 + growth))
+    rate = octets * 8 / span
+    sent = min(bitrate, rate)
+    return _Reading(sent, min(1.0, rate / (1 + growth) / sent) * kept if sent else 0.0)

@@ -84,6 +84,8 @@ class Simulation:
     """The subscriber's clock is ahead by this."""
     peaks: float = 0.3
     """Frames vary by this part of their mean."""
+    spacing: float = 0.001
+    """Seconds between the packets of one frame."""
     down: Downlink = field(default_factory=lambda: Downlink(0.0))
     now: float = 0.0
     moments: list[Moment] = field(default_factory=list)
@@ -138,7 +140,7 @@ class Simulation:
         self._at(self.now + 0.02, self._sound)
 
     def _frame(self) -> None:
-        """25 frames a second, each packet of 1,200 bytes a millisecond after the one before it, as publishers pace."""
+        """25 frames a second, in packets of 1,200 bytes, paced as publishers do it or sent in one go."""
         if self.moments:
             chosen = self.moments[-1].allocation.layers
             for wish in self.wishes:
@@ -148,7 +150,7 @@ class Simulation:
                 octets = int(layer.bitrate / 8 / 25 * self._chance.uniform(1 - self.peaks, 1 + self.peaks))
                 for index in range(0, octets, 1200):
                     size = max(80, min(1200, octets - index))
-                    self._at(self.now + index / 1_200_000, lambda size=size: self._send(size) and None)
+                    self._at(self.now + index * self.spacing / 1_200, lambda size=size: self._send(size) and None)
         self._at(self.now + 0.04, self._frame)
 
     def _tick(self) -> None:
@@ -188,7 +190,7 @@ class Simulation:
                 if at is not None:
                     self._told.add(number)
                     at += self.clock
-                packets.append(Acked(self.sent_at[number], self.sizes[number], at))
+                packets.append(Acked(self.sent_at[number], self.sizes[number], at, number))
             self._reported = max(self._reported, last + 1)
             self._waiting.clear()
             self._at(self.now + self.back, lambda: self.down.feedback(packets, self.now))
