@@ -4,6 +4,7 @@ import { Serial } from "../lib/media/queue";
 import { RequestError, type Line, type Person, type Reply, type Source } from "../lib/protocol";
 import type { Connection, ConnectionState } from "../lib/socket";
 import { Chat } from "./chat.svelte";
+import { wordsOf } from "./line";
 import { LocalMedia, type Switches } from "./local.svelte";
 import { Pointers } from "./pointers.svelte";
 
@@ -52,10 +53,23 @@ export class RoomSession {
   readonly mediaState = $derived(this.#mediaState);
   readonly state = $derived.by((): RoomState => {
     if (this.phase !== "joining" && this.phase !== "in") return "ended";
-    const well = this.phase === "in" && this.#mediaState === "connected" && this.#connectionState === "online";
+    // The browser believes in a dead line for some seconds more than our own look at it does.
+    const alive = this.#mediaState === "connected" && this.line !== "lost";
+    const well = this.phase === "in" && alive && this.#connectionState === "online";
     if (well) return "connected";
     return this.#wasConnected ? "reconnecting" : "connecting";
   });
+
+  /** How our own line is, in words. */
+  readonly lineWords = $derived.by(() =>
+    wordsOf({
+      measured: this.line,
+      told: this.lineTold,
+      uplink: this.uplink,
+      showing: this.local.switches.camera || this.local.switches.screen,
+      reconnecting: this.state === "reconnecting",
+    }),
+  );
 
   readonly #connection: Connection;
   readonly #serial = new Serial();

@@ -28,6 +28,11 @@ describe("LineMeter", () => {
     expect(judged([still, still, still, still])).toEqual(["good", "good", "good", "lost"]);
     expect(judged([still, { ...still, checksAnswered: 6 }, still, still])).toEqual(["good", "good", "good", "good"]);
   });
+  it("is lost sooner when what we send finds no answer of any kind", () => {
+    const talking = (bytesSent: number, heard = 7): Partial<LineSample> => ({ received: 1_000, bytesSent, heard });
+    expect(judged([talking(1), talking(2), talking(3)])).toEqual(["good", "good", "lost"]);
+    expect(judged([talking(1), talking(2, 8), talking(3, 9)])).toEqual(["good", "good", "good"]);
+  });
   it("is lost when the browser says so", () => {
     expect(judged([{}], false)).toEqual(["lost"]);
   });

@@ -13,6 +13,8 @@ export interface LineSample {
   bytesSent: number;
   /** Answers to ICE checks, over both connections: the sign of life of a line on which nobody speaks. */
   checksAnswered: number;
+  /** Bytes of whatever kind that came over both connections. */
+  heard: number;
   /** The share of our packets that the server missed in its last report, 0 to 1. */
   lossUp: number;
   roundTrip: number;
@@ -21,7 +23,7 @@ export interface LineSample {
 }
 
 export const EMPTY_SAMPLE: LineSample = {
-  at: 0, received: 0, missing: 0, frozen: 0, bytesSent: 0, checksAnswered: 0, lossUp: 0, roundTrip: 0, limited: false,
+  at: 0, received: 0, missing: 0, frozen: 0, bytesSent: 0, checksAnswered: 0, heard: 0, lossUp: 0, roundTrip: 0, limited: false,
 }; // prettier-ignore
 
 const WEAK_LOSS = 0.04;
@@ -29,6 +31,8 @@ const WEAK_ROUND_TRIP = 0.5;
 const WEAK_FROZEN_SHARE = 0.1;
 /** Browsers check ICE consent every 5 s or so (RFC 7675 §5.1): silence below this says nothing. */
 const LOST_AFTER = 7_000;
+/** While we send, the server's feedback comes many times a second: a shorter silence is already the line's. */
+const LOST_UNANSWERED = 3_000;
 /** A line is called good again only after this many good samples, so that the words do not flicker. */
 const GOOD_SAMPLES = 5;
 
@@ -36,6 +40,7 @@ const GOOD_SAMPLES = 5;
 export class LineMeter {
   #last: LineSample | null = null;
   #lifeAt = 0;
+  #sentThen = 0;
   #goodInRow = 0;
   #verdict: LineQuality = "good";
 
@@ -43,13 +48,15 @@ export class LineMeter {
   judge(sample: LineSample, connected: boolean): LineQuality {
     const last = this.#last;
     this.#last = sample;
-    if (!last || sample.at <= last.at) {
-      this.#lifeAt = sample.at;
-      return this.#verdict;
-    }
+    const known = last !== null && sample.at > last.at;
     // Counters start again from zero after a rebuild: that is a sign of life too.
-    if (sample.received !== last.received || sample.checksAnswered !== last.checksAnswered) this.#lifeAt = sample.at;
-    if (!connected || sample.at - this.#lifeAt > LOST_AFTER) return this.#say("lost");
+    if (!known || sample.received !== last.received || sample.checksAnswered !== last.checksAnswered || sample.heard !== last.heard) {
+      this.#lifeAt = sample.at;
+      this.#sentThen = sample.bytesSent;
+    }
+    if (!known) return this.#verdict;
+    const patience = sample.bytesSent > this.#sentThen ? LOST_UNANSWERED : LOST_AFTER;
+    if (!connected || sample.at - this.#lifeAt > patience) return this.#say("lost");
     return this.#say(isWeak(last, sample) ? "weak" : "good");
   }
 
@@ -95,6 +102,7 @@ export function sampleOf(reports: Iterable<Report>, at: number): LineSample {
       sample.roundTrip = Math.max(sample.roundTrip, figure(report, "roundTripTime"));
     } else if (report.type === "candidate-pair" && report.nominated === true) {
       sample.checksAnswered += figure(report, "responsesReceived");
+      sample.heard += figure(report, "bytesReceived");
       sample.roundTrip = Math.max(sample.roundTrip, figure(report, "currentRoundTripTime"));
     }
   }
