@@ -172,6 +172,8 @@ def test_the_one_picture_is_not_kept_for_long_when_the_line_does_not_carry_it() 
     assert settle(allocator, 160_000, [MICROPHONE, CAMERA], 0, 5).layers["v"] == "low"
     assert allocator.allocate(125_000, [MICROPHONE, CAMERA], 5.0).layers["v"] == "low"
     assert settle(allocator, 125_000, [MICROPHONE, CAMERA], 5.1, SETTINGS.strained + 1).layers["v"] is None
+    assert settle(allocator, 150_000, [MICROPHONE, CAMERA], 25, 20).layers["v"] is None, "just enough was not enough"
+    assert settle(allocator, 200_000, [MICROPHONE, CAMERA], 50, 13).layers["v"] == "low"
 
 
 def test_around_the_threshold_for_sound_alone_nothing_flaps() -> None:
