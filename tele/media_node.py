@@ -15,7 +15,7 @@ from recorder.vault import PlainVault
 from signaling.media.config import MediaConfig
 from signaling.media.plane import MediaPlane
 from tele.link import CallFailed, LinkServer, Message
-from tele.process import RUN_DIR, numbers, socket_path
+from tele.process import RUN_DIR, holdings, socket_path
 from tele.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -113,7 +113,7 @@ class MediaNode:
         return await command(**arguments)
 
     async def _stats(self) -> Message:
-        return {"media": await self.plane.stats(), "recorder": await self.recorder.stats(), "worker": numbers()}
+        return {"media": await self.plane.stats(), "recorder": await self.recorder.stats(), "worker": holdings()}
 
     async def _pause(self, room: str, recording: str) -> Message:
         return await self.recorder.pause(recording)

@@ -8,7 +8,7 @@ from signaling.rooms import Rooms
 from signaling.server import SocketServer
 from tele.link import CallFailed, LinkDown
 from tele.media_pool import MediaPool
-from tele.process import numbers
+from tele.process import holdings
 from tele.services.paging import PagingEngine
 
 Samples = dict[tuple[tuple[str, str], ...], float]
@@ -30,7 +30,7 @@ class Numbers:
             "tele_pages_open": {(): self.sockets.connections},
             "tele_calls": {(): counts["rooms"]},
             "tele_people_in_calls": {(): counts["people"]},
-            **{f"tele_front_{name}": {(): value} for name, value in numbers().items()},
+            **{f"tele_front_{name}": {(): value} for name, value in holdings().items()},
         }
         try:
             workers = await self.media.stats()

@@ -28,7 +28,7 @@ def socket_path(run_dir: str, number: int) -> Path:
     return Path(run_dir) / f"media-{number}.sock"
 
 
-def numbers() -> dict[str, int]:
+def holdings() -> dict[str, int]:
     """What this process holds at the moment, for /metrics: all of it comes back to where it was when a day is over."""
     return {
         "tasks": len(asyncio.all_tasks()),
