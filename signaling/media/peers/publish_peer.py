@@ -11,7 +11,7 @@ from signaling.media.errors import BadSdpError
 from signaling.media.packets import red, rtcp, rtp_header
 from signaling.media.packets.rtp_header import RtpHeader
 from signaling.media.packets.twcc import ArrivalLog
-from signaling.media.peers.inbound import InboundStream, InboundStreams
+from signaling.media.peers.inbound import InboundStream, InboundStreams, Key
 from signaling.media.peers.peer import Peer, Surroundings
 from signaling.media.peers.publication import Publication
 from signaling.media.policy.liveness import PeerState
@@ -43,8 +43,8 @@ class PublishPeer(Peer):
         self.stream = f"{around.random.getrandbits(64):016x}"
         """Stream id and CNAME of all that comes from here."""
         self.fingerprints: tuple[tuple[str, str], ...] = ()
-        self.publications: dict[str, Publication] = {}
-        """By mid."""
+        self.publications: dict[Key, Publication] = {}
+        """By mid and rid."""
         self._open_publication = open_publication
         self._close_publication = close_publication
         self._streams = InboundStreams()
@@ -70,22 +70,22 @@ class PublishPeer(Peer):
         return answered.sdp
 
     def _apply(self, answered: Answer) -> None:
-        accepted = {media.mid: media for media in answered.media}
-        for mid, publication in list(self.publications.items()):
-            media = accepted.get(mid)
+        accepted = {media.key: media for media in answered.media}
+        for key, publication in list(self.publications.items()):
+            media = accepted.get(key)
             if media is None or (media.source, media.codec) != (publication.track.source, publication.track.codec):
-                self._streams.unroute(mid)
-                del self.publications[mid]
+                self._streams.unroute(key)
+                del self.publications[key]
                 self._close_publication(publication)
         for media in answered.media:
             self._transport_cc_extension = media.extensions.get(
                 sdp_lines.URI_TRANSPORT_CC, self._transport_cc_extension
             )
             self._audio_level_extension = media.extensions.get(sdp_lines.URI_AUDIO_LEVEL, self._audio_level_extension)
-            if media.mid in self.publications:
+            if media.key in self.publications:
                 continue
-            publication = self._open_publication(self, media, functools.partial(self._ask_keyframe, media.mid))
-            self.publications[media.mid] = publication
+            publication = self._open_publication(self, media, functools.partial(self._ask_keyframe, media.key))
+            self.publications[media.key] = publication
             self._streams.route(media, publication)
 
     # --- packets --------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class PublishPeer(Peer):
 
     def _repair(self, data: bytes, header: RtpHeader, stream: InboundStream, now: float) -> None:
         """A retransmission. The first ones are padding that probes the uplink: told to transport-cc, not forwarded."""
-        main = self._streams.main(stream.media.mid)
+        main = self._streams.main(stream.media.key)
         if main is None or header.payload_type != stream.media.retransmission_type:
             self._around.counters.add("dropped_unknown_ssrc")
             return
@@ -190,8 +190,8 @@ class PublishPeer(Peer):
         if feedback is not None:
             self._send_rtcp(feedback)
         self._send_nacks(now)
-        for mid in self.publications:
-            self._ask_keyframe(mid)
+        for key in self.publications:
+            self._ask_keyframe(key)
         if now >= self._next_report and mains:
             self._next_report = now + REPORT_EVERY
             blocks = [stream.statistics.block(stream.ssrc, stream.clock, now) for stream in mains]
@@ -210,9 +210,9 @@ class PublishPeer(Peer):
                 self._around.counters.add("nacks_sent", len(lost))
                 self._send_rtcp(rtcp.nack(self._ssrc, stream.ssrc, lost))
 
-    def _ask_keyframe(self, mid: str) -> None:
+    def _ask_keyframe(self, key: Key) -> None:
         """Send a PLI if one is wanted and due. Before the first packet it makes no sense: the first frame is one."""
-        stream, publication = self._streams.main(mid), self.publications.get(mid)
+        stream, publication = self._streams.main(key), self.publications.get(key)
         if stream is not None and publication is not None and publication.keyframes.due(self._around.clock()):
             self._around.counters.add("plis_sent")
             with self._around.mux.batch():

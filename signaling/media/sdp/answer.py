@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 from aiortc.sdp import H264Profile, parse_h264_profile_level_id
 
 from signaling.media.errors import BadSdpError
 from signaling.media.sdp import lines as sdp_lines
+from signaling.media.sdp import simulcast
 from signaling.media.sdp.lines import LocalTransport
 from signaling.media.sdp.parse import Codec, RemoteDescription, RemoteMedia
 from tele.domain.media import Codec as TrackCodec
@@ -49,7 +50,7 @@ class AnswerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMedia:
-    """One m-section that will carry packets, as both sides now see it."""
+    """One m-section that will carry packets, or one layer of it, as both sides now see it."""
 
     mid: str
     source: Source
@@ -62,7 +63,13 @@ class AcceptedMedia:
     ssrcs: tuple[int, ...]
     """Announced SSRCs; empty with simulcast, whose layers are told apart by rid."""
     retransmission_ssrcs: dict[int, int]
-    rids: tuple[str, ...]
+    rid: str = ""
+    """Which layer of the section it is, when that has several."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others of the same peer."""
+        return self.mid, self.rid
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,11 @@ def answer(
             sections.append(_refused(media))
             continue
         receiving = media.mid in sources and media.direction in ("sendonly", "sendrecv")
+        layers = _layers(media, taken, sources) if receiving else [taken]
         lines = _section(media, taken, policy, "recvonly" if receiving else "inactive")
+        lines += simulcast.answer_lines(
+            [rid.name for rid in media.rids if any(each.rid == rid.name for each in layers)]
+        )
         lines[1:1] = sdp_lines.transport_lines(transport, setup)
         if not bundled:
             # With BUNDLE the first section's candidates serve all (RFC 9143 §7.1.1).
@@ -101,7 +112,7 @@ def answer(
         bundled.append(media.mid)
         sections.append(lines)
         if receiving:
-            accepted.append(taken)
+            accepted += layers
     text = sdp_lines.render([*sdp_lines.session(transport, bundled), *(line for lines in sections for line in lines)])
     return Answer(text, tuple(accepted), setup)
 
@@ -144,8 +155,20 @@ def _accept(media: RemoteMedia, source: Source | None, policy: AnswerPolicy) -> 
         # Firefox lists the SSRCs of its simulcast layers without saying which is which: the rids tell.
         ssrcs=() if media.rids else media.ssrcs,
         retransmission_ssrcs={} if media.rids else media.retransmission_ssrcs,
-        rids=media.rids,
     )
+
+
+def _layers(media: RemoteMedia, taken: AcceptedMedia, sources: dict[str, Source]) -> list[AcceptedMedia]:
+    """The publications that a section makes: with simulcast two, the camera and its small layer.
+
+    A camera whose small layer has a section of its own needs no second one, and a screen has none.
+    """
+    told_apart = sdp_lines.URI_MID in taken.extensions and sdp_lines.URI_RID in taken.extensions
+    names = simulcast.choose(media.rids) if told_apart else ()
+    if len(names) < 2 or taken.source != "camera" or "camera-low" in sources.values():
+        return [taken]
+    large, small = names
+    return [replace(taken, rid=large), replace(taken, rid=small, source="camera-low")]
 
 
 def _fits(codec: Codec, wanted: TrackCodec) -> bool:

@@ -10,6 +10,8 @@ from aiortc import sdp
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from signaling.media.errors import BadSdpError
+from signaling.media.sdp import simulcast
+from signaling.media.sdp.simulcast import Rid
 
 MAX_BYTES: Final = 65_536
 MAX_LINES: Final = 3_000
@@ -60,8 +62,8 @@ class RemoteMedia:
     ssrcs: tuple[int, ...]
     retransmission_ssrcs: dict[int, int]
     """RTX SSRC to the SSRC that it repairs (`a=ssrc-group:FID`)."""
-    rids: tuple[str, ...]
-    """Simulcast layers that the browser sends (RFC 8851), in its order."""
+    rids: tuple[Rid, ...]
+    """Simulcast layers that the browser sends, in its order (`simulcast.py`)."""
     formats: tuple[str, ...]
     """The m-line's formats, to repeat them when it is refused."""
     protocol: str
@@ -117,13 +119,9 @@ def _check_bounds(text: str) -> None:
         raise BadSdpError(f"The session description has more than {MAX_MEDIA} media sections.")
 
 
-def _rids(text: str) -> list[tuple[str, ...]]:
-    """The rids sent in each m-section; aiortc's reader leaves them out."""
-    sections: list[tuple[str, ...]] = []
-    for lines in sdp.grouplines(text)[1]:
-        words = [line[6:].split() for line in lines if line.startswith("a=rid:")]
-        sections.append(tuple(word[0] for word in words if len(word) > 1 and word[1] == "send"))
-    return sections
+def _rids(text: str) -> list[tuple[Rid, ...]]:
+    """The simulcast layers of each m-section; aiortc's reader leaves them out."""
+    return [simulcast.read([line.rstrip() for line in lines]) for lines in sdp.grouplines(text)[1]]
 
 
 def _bundle_only(text: str) -> list[bool]:
@@ -132,7 +130,7 @@ def _bundle_only(text: str) -> list[bool]:
 
 
 def _convert(
-    description: sdp.SessionDescription, rids: list[tuple[str, ...]], bundle_only: list[bool]
+    description: sdp.SessionDescription, rids: list[tuple[Rid, ...]], bundle_only: list[bool]
 ) -> RemoteDescription:
     live = [media for media in description.media if media.port]
     transport = live or description.media
@@ -171,7 +169,7 @@ def _convert(
     )
 
 
-def _media(media: sdp.MediaDescription, rids: tuple[str, ...], bundle_only: bool) -> RemoteMedia:
+def _media(media: sdp.MediaDescription, rids: tuple[Rid, ...], bundle_only: bool) -> RemoteMedia:
     repairs: dict[int, int] = {}
     for group in media.ssrc_group:
         if group.semantic == "FID" and len(group.items) == 2:
