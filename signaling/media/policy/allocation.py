@@ -100,6 +100,8 @@ class Allocator:
         self._levels = {wish.slot: min(self._levels.get(wish.slot, 0), len(wish.layers) - 1) for wish in pictures}
         if bitrate < settings.sound_only_below:
             self._sound_only = True
+        elif not pictures and bitrate >= settings.sound_only_below * settings.margin:
+            self._sound_only = False
         self._strained = self._strained_since is not None and now - self._strained_since > settings.strained
         self._wary = now - self._gave_up < settings.wary
         kept = self._fill(bitrate, wishes, grow=False)
