@@ -79,6 +79,20 @@ class Gateway:
             if not self._rooms.has(room):  # whoever was refused has made this node no room's owner
                 await relay.release(room)
 
+    async def device(self, room: str, act: str, **arguments: Any) -> Json:
+        """A device's `begin`, `patch` or `end`, or `expel` for its token's end, wherever the room is."""
+        call = {"do": "device", "act": act, "room": room, "arguments": arguments}
+        if self._relay is None:
+            return await self._asked(call)
+        node = await self._relay.owner(room)
+        if node != self._node:
+            return await self._relay.ask(node, {"call": call})
+        try:
+            return await self._asked(call)
+        finally:
+            if not self._rooms.has(room):
+                await self._relay.release(room)
+
     async def disconnected(self, sid: str) -> None:
         """A connection of this node ended."""
         await self._rooms.disconnected(sid)
@@ -128,6 +142,8 @@ class Gateway:
             await self._rooms.disconnected(str(call["sid"]))
         elif what == "close":
             await self.close(call["room"], call["consultation"], call["recording"], call["by"], call["reason"])
+        elif what == "device":
+            return await self._rooms.devices.acts[call["act"]](room=call["room"], **call["arguments"])
         elif what == "record":
             await self._rooms.record(call["room"], call["action"])
         else:

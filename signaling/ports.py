@@ -43,6 +43,17 @@ class RunningCall:
     mark: RecordingMark
 
 
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A seat that a device may have in a call, by the tokens of its case."""
+
+    participant: str
+    token: str
+    label: str
+    sends: bool
+    """Whether it sends, or only receives."""
+
+
 class Calls(Protocol):
     """The case behind a call: the rows that rooms obey."""
 
@@ -60,6 +71,9 @@ class Calls(Protocol):
 
     async def chat(self, actor: Actor, consultation: str, room: str, text: str, client_id: str) -> Json:
         """Store a line of chat and return it as it is shown."""
+
+    async def devices(self, room: str, consultation: str) -> list[KnownDevice]:
+        """The seats of all devices that were ever let into this case."""
 
     async def file_in_case(self, consultation: str, file: str) -> bool:
         """Whether this file belongs to the case, so that it may be put on the stage."""

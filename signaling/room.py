@@ -20,6 +20,10 @@ class Person:
     sid: str | None = None
     session: str = ""
     """The sign-in session that took the seat; empty after a restart, until its owner is back."""
+    token: str = ""
+    """Of a device: the id of the token with which it came. It has no page and no account."""
+    media_session: str = ""
+    """Of a device: its present session; empty after a restart, when whichever it has is the one."""
     has_media: bool = True
     """False when the media plane forgot the seat while its owner was away."""
     mic: bool = True
@@ -33,19 +37,24 @@ class Person:
     @property
     def connected(self) -> bool:
         """Whether their media flows, or is about to: shown to the others in words."""
-        states = self.peers.values()
-        return self.sid is not None and not any(state in ("disconnected", "failed") for state in states)
+        here = self.sid is not None or bool(self.token)
+        return here and not any(state in ("disconnected", "failed") for state in self.peers.values())
 
     @property
     def line(self) -> dict[str, str]:
         """As the `line` message shows it to its owner."""
         return {"down": self.lines.get("subscribe", "good"), "up": self.lines.get("publish", "good")}
 
+    def seat_device(self, token: str, label: str, session: str) -> None:
+        """This seat is a device's, now with this session."""
+        self.token, self.name, self.role, self.media_session = token, label, "device", session
+        self.peers.clear()
+
     def public(self) -> dict[str, Any]:
         """As `room.people` shows it."""
         return {
             "participant": self.participant,
-            "id": self.practitioner,
+            "id": self.practitioner or self.token,
             "name": self.name,
             "role": self.role,
             "mic": self.mic,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
 from signaling import messages
+from signaling.devices import Devices
+from signaling.locks import Locks
 from signaling.ports import Calls, Json, Media, RunningCall, SocketError, Speaker
 from signaling.room import Person, RecordingMark, Room
 from signaling.room_recordings import RoomRecordings
 from tele.domain.access import Actor
-from tele.domain.seat import participant_id
+from tele.domain.seat import is_device, participant_id
 from tele.services.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -54,16 +55,20 @@ class Rooms:
         self._empty_limit = empty_limit
         self._rooms: dict[str, Room] = {}
         self._by_sid: dict[str, set[str]] = {}
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks = Locks()
         self._absences = itertools.count()
         self._absence: dict[tuple[str, str], int] = {}
         self._empty_since: dict[str, float] = {}
+        self.devices = Devices(
+            rooms=self._rooms, locks=self._locks, media=media, calls=calls, tasks=tasks, recordings=self._recordings,
+            show=self._show_people,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------ what people ask for
 
     async def join(self, actor: Actor, sid: str, message: messages.RoomJoin) -> Json:
         """Take the seat of this person, whoever held it (another tab, the page before the reload)."""
-        async with self._locked(message.room):
+        async with self._locks.of(message.room):
             # Asked for under the lock: a call that ends meanwhile is closed after this, and nobody is left in it.
             ticket = await self._calls.ticket(actor, message.room)
             room = self._rooms.get(message.room)
@@ -100,7 +105,7 @@ class Rooms:
 
     async def leave(self, sid: str, message: messages.RoomLeave) -> Json:
         """Give the seat up; the call goes on."""
-        async with self._locked(message.room):
+        async with self._locks.of(message.room):
             room, person = self._seat(sid, message.room)
             await self._unseat(room, person)
             await self._remove(room, person)
@@ -185,7 +190,7 @@ class Rooms:
 
     async def _close(self, room_id: str, recording: str | None, over: Json, told: Collection[str | None]) -> None:
         """Everybody out, those who came in meanwhile too, and the recording to its end."""
-        async with self._locked(room_id):
+        async with self._locks.of(room_id):
             room = self._rooms.pop(room_id, None)
             self._empty_since.pop(room_id, None)
             for person in list(room.people.values()) if room else ():
@@ -201,7 +206,7 @@ class Rooms:
 
     async def record(self, room_id: str, action: str) -> None:
         """The GP stopped or resumed the recording, or the patient withdrew: the row says so already."""
-        async with self._locked(room_id):
+        async with self._locks.of(room_id):
             room = self._rooms.get(room_id)
             if room is not None:
                 await self._recordings.obey(room, _MARKS.get(action, "off"))
@@ -251,6 +256,8 @@ class Rooms:
             await self._speaker.to_room(room.id, "peer", peer)
             if person.connected != before:
                 await self._show_people(room)
+            if person.token:
+                self.devices.heard(room, person, event)
 
     async def worker_up(self, snapshot: Json, belongs: Callable[[str], bool]) -> None:
         """A worker answered for the first time, or again: make it have what the database says, and nothing else.
@@ -282,7 +289,7 @@ class Rooms:
         for room_id in known & running.keys():
             room = self._rooms.get(room_id)
             if room is not None and self._recordings.differs(room, running[room_id].mark):
-                async with self._locked(room_id):
+                async with self._locks.of(room_id):
                     if (call := await self._running(room_id)) is not None:
                         await self._recordings.obey(room, call.mark)
         await self._seal_left_over(running.keys())
@@ -315,21 +322,6 @@ class Rooms:
             raise SocketError("not-in-room", "join the room first")
         return room, person
 
-    @asynccontextmanager
-    async def _locked(self, room_id: str) -> AsyncIterator[None]:
-        """One change of a room at a time; the lock goes when nobody wants it."""
-        lock, users = self._locks.get(room_id, (asyncio.Lock(), 0))
-        self._locks[room_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[room_id]
-            if users == 1:
-                del self._locks[room_id]
-            else:
-                self._locks[room_id] = (lock, users - 1)
-
     async def _unseat(self, room: Room, person: Person, *, tell: str | None = None) -> None:
         sid, person.sid = person.sid, None
         if sid is None:
@@ -355,7 +347,7 @@ class Rooms:
             log.info("room.worker_away", room=room_id, command=command)  # it is told when it answers again
 
     async def _expel(self, room: Room, person: Person, session: str) -> None:
-        async with self._locked(room.id):
+        async with self._locks.of(room.id):
             here = self._rooms.get(room.id) is room and room.people.get(person.participant) is person
             if here and person.session == session:  # else they signed in anew meanwhile
                 await self._unseat(room, person)
@@ -366,7 +358,7 @@ class Rooms:
 
     async def _restore(self, room_id: str, alive: Json | None) -> None:
         """Make one room and its worker agree; `alive` is the worker's account of the room, if it knows it."""
-        async with self._locked(room_id):
+        async with self._locks.of(room_id):
             call = await self._running(room_id)  # as it is now, under the lock
             if call is None:
                 return
@@ -374,10 +366,12 @@ class Rooms:
             if room is None and alive is not None:  # the front restarted: keep the seats of those who will be back
                 room = self._rooms[room_id] = Room(room_id, call.consultation, call.recording)
                 for seat in seats:
-                    person = room.people[seat] = Person(seat)
-                    self._await_return(room, person)
+                    if not is_device(seat):
+                        person = room.people[seat] = Person(seat)
+                        self._await_return(room, person)
             if room is None:
                 return
+            await self.devices.restore(room, seats)
             for seat in seats.keys() - room.people.keys():  # they left while nobody could tell the worker
                 await self._tell_worker(room_id, "leave", participant=seat)
             room.mark, room.told = "off", None
@@ -398,7 +392,7 @@ class Rooms:
 
     async def _give_seat_up(self, room_id: str, participant: str, number: int) -> None:
         await asyncio.sleep(SEAT_KEPT)
-        async with self._locked(room_id):
+        async with self._locks.of(room_id):
             room = self._rooms.get(room_id)
             if room is not None and self._absence.get((room_id, participant)) == number:
                 await self._remove(room, room.people[participant])

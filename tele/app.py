@@ -17,6 +17,7 @@ from recorder.vault import PlainVault
 from recorder.views import Library
 from recorder.views import routes as replay_routes
 from signaling import fanout
+from signaling.devices import Devices
 from signaling.gateway import Gateway
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
@@ -28,7 +29,7 @@ from tele.domain.ids import new_id
 from tele.media_pool import MediaPool
 from tele.metrics import Numbers
 from tele.paths import config_file, web_client
-from tele.services import attach_file, sign_in
+from tele.services import attach_file, ingest, sign_in
 from tele.services.attempts import Attempts
 from tele.services.channels import Channel, Channels
 from tele.services.channels.email import EmailChannel
@@ -48,7 +49,9 @@ from tele.web.client import WebClient
 from tele.web.edge import Edge
 from tele.web.encounters import ENCOUNTERS
 from tele.web.health import Health
+from tele.web.ingest import DEVICES
 from tele.web.line_check import LINE, Line
+from tele.web.whip import ICE_SERVERS
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +139,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
 
     app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
     app[ENCOUNTERS] = encounters
+    app[DEVICES], app[ICE_SERVERS] = gateway, servers
     app[LINE] = Line(media.line_checks, servers)
     health = Health(
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
@@ -153,7 +157,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
             tasks.spawn(presence.run(), "presence")
         await media.start(rooms.media_event, rooms.worker_up)
         await engine.start(services)
-        tasks.spawn(_sweep_sessions(sockets, services), "sweep-sessions")
+        tasks.spawn(_sweep_sessions(sockets, rooms.devices, services), "sweep-sessions")
         tasks.spawn(_sweep(rooms), "sweep")
         tasks.spawn(_sweep_files(services), "sweep-files")
         yield
@@ -205,11 +209,13 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-async def _sweep_sessions(sockets: SocketServer, services: Services) -> None:
+async def _sweep_sessions(sockets: SocketServer, devices: Devices, services: Services) -> None:
     while True:
         await asyncio.sleep(SWEEP_SESSIONS)
         try:
             await sockets.cut_ended(lambda sessions: sign_in.alive(services, sessions))
+            if tokens := devices.tokens():
+                await devices.expel(tokens - await ingest.alive(services, tokens))
         except Exception:  # the next look may be luckier
             log.exception("sweep.sessions_failed")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from signaling.ports import Json, RunningCall, SocketError, Ticket
+from signaling.ports import Json, KnownDevice, RunningCall, SocketError, Ticket
 from tele.domain.access import Actor
 from tele.domain.refusals import Conflict, Unknown
-from tele.services import messages
+from tele.domain.seat import device_id
+from tele.services import ingest, messages
 from tele.services.case_rows import load_people
 from tele.services.context import Services
 from tele.services.encounters import Encounters
@@ -59,6 +60,13 @@ class Desk:
         """Store a line of chat."""
         line = await messages.post(self._services, actor, consultation, text, client_id)
         return line.model_dump(mode="json", by_alias=True)
+
+    async def devices(self, room: str, consultation: str) -> list[KnownDevice]:
+        """The seats of all devices that were ever let into this case."""
+        return [
+            KnownDevice(device_id(room, token), token, label, direction == "publish")
+            for token, (label, direction) in (await ingest.labels(self._services, consultation)).items()
+        ]
 
     async def file_in_case(self, consultation: str, file: str) -> bool:
         """Whether this file belongs to the case."""

@@ -13,10 +13,12 @@ from signaling.media import arguments
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.errors import NoSuchRoomError, TooManyError
+from signaling.media.peers import device, statistics
 from signaling.media.peers.peer import Surroundings
 from signaling.media.peers.room import Room, known_codecs
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.line_check import LineCheck
+from signaling.media.sdp import fragment as sdp_fragment
 from signaling.media.sdp import parse as sdp_parse
 from signaling.media.tasks import Tasks
 from signaling.media.transport.dtls import Certificate, check_pinned
@@ -102,15 +104,8 @@ class MediaPlane:
         `codecs` are the video codecs that this client can both send and receive. When the room's codec has to change
         for it, those who publish get a `renegotiate` event.
         """
-        arguments.name(participant, "participant")
         names = known_codecs(arguments.codecs(codecs))
-        found = self._rooms.get(arguments.name(room, "room"))
-        if found is None:
-            if len(self._rooms) >= self._config.max_rooms:
-                raise TooManyError("This media server has no room for another room.")
-            found = self._rooms[room] = Room(room, self._around, self._taps_of(room), self._publications_changed)
-        elif participant not in found.participants and len(found.participants) >= self._config.max_participants:
-            raise TooManyError("The room is full.")
+        found = self._open_room(room, participant)
         found.join(participant, names)
         return {"codec": found.codec}
 
@@ -153,6 +148,34 @@ class MediaPlane:
         with self._mux.batch():
             return {"stale": not found.answer(*names, number, description, self._clock())}
 
+    async def ingest(self, room: str, participant: str, session: str, sdp: str) -> dict[str, Any]:
+        """Let a device join and send, with one offer taken whole. -> {"sdp": answer, "ice", "kinds"}
+
+        `ice` names the ICE session. A new session replaces the participant's publishing peer.
+        """
+        offer = sdp_parse.parse(sdp)
+        self._check_capacity()
+        found = self._open_room(room, participant)
+        try:
+            return device.ingest(found, participant, arguments.name(session, "session"), offer).plain()
+        finally:
+            if not found.participants:
+                self._forget(room)
+
+    async def patch(self, room: str, participant: str, session: str, match: list[str], fragment: str) -> dict[str, Any]:
+        """Take a device's ICE change. -> {"ice", "fragment": the new ICE session, or None when it is the same}"""
+        change = sdp_fragment.read(fragment)
+        ice, answer = device.patch(self._room(room), participant, session, match, change)
+        return {"ice": ice, "fragment": answer}
+
+    async def end(self, room: str, participant: str, session: str) -> dict[str, Any]:
+        """End a device's session and its seat. Raises NoSuchSessionError for another session than the present. -> {}"""
+        found = self._room(room)
+        device.end(found, participant, session)
+        if not found.participants:
+            self._forget(room)
+        return {}
+
     async def leave(self, room: str, participant: str) -> dict[str, Any]:
         """Close a participant's peers; the room ends with its last. Doing it twice does nothing. -> {}"""
         arguments.name(participant, "participant")
@@ -191,16 +214,21 @@ class MediaPlane:
         }
 
     async def stats(self) -> dict[str, Any]:
-        """Counts since the start, and how many there are now of rooms, peers, publications."""
+        """Counts since the start, how many there are now of rooms, peers, publications, and how tracks and lines are.
+
+        Numbers by name; those with a label are name → label → its value → name → number.
+        """
         peers = [peer for room in self._rooms.values() for peer in room.peers()]
+        publications = [publication for room in self._rooms.values() for publication in room.publications.values()]
         return {
             **self._counters.snapshot(),
             "rooms": len(self._rooms),
             "peers": len(peers),
             "peers_connected": sum(peer.state == "connected" for peer in peers),
-            "publications": sum(len(room.publications) for room in self._rooms.values()),
+            "publications": len(publications),
             "tasks": len(self._tasks),
             **{f"port_{name}": size for name, size in self._mux.sizes().items()},
+            **statistics.gather(publications, peers, self._around.totals),
         }
 
     # --- for whoever records ---------------------------------------------------------------------------------------
@@ -232,6 +260,17 @@ class MediaPlane:
         found = self._rooms.get(arguments.name(name, "room"))
         if found is None:
             raise NoSuchRoomError("Nobody has joined this room.")
+        return found
+
+    def _open_room(self, name: str, participant: str) -> Room:
+        arguments.name(participant, "participant")
+        found = self._rooms.get(arguments.name(name, "room"))
+        if found is None:
+            if len(self._rooms) >= self._config.max_rooms:
+                raise TooManyError("This media server has no room for another room.")
+            found = self._rooms[name] = Room(name, self._around, self._taps_of(name), self._publications_changed)
+        elif participant not in found.participants and len(found.participants) >= self._config.max_participants:
+            raise TooManyError("The room is full.")
         return found
 
     def _forget(self, name: str) -> None:

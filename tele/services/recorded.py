@@ -7,19 +7,26 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tele.domain.seat import participant_id
+from tele.domain.seat import device_id, participant_id
+from tele.services.ingest import labels_of
 from tele.store.tables import Encounter, Page, ServiceRequest
 
 
 async def with_people(
     tx: AsyncSession, summary: dict[str, Any], encounter: Encounter, request: ServiceRequest
 ) -> dict[str, Any]:
-    """The recorder's summary with `practitioner` added to each track; None for a seat that nobody of the case had.
+    """The recorder's summary with `practitioner` added to each track, and `device` (id and label of its token) where it
+    was one; both are None for a seat that nobody of the case had.
 
     Who was rung is looked at as well: the case may have been handed over since the call.
     """
     rung = await tx.scalars(select(Page.practitioner).where(Page.request == request.id).distinct())
     people = {request.requester, *rung, *([request.accepted_by] if request.accepted_by else [])}
     seats = {participant_id(encounter.id, person): person for person in people}
-    tracks = [{**track, "practitioner": seats.get(track.get("participant"))} for track in summary.get("tracks", [])]
+    labels = await labels_of(tx, request.id)
+    devices = {device_id(encounter.id, token): {"id": token, "label": each[0]} for token, each in labels.items()}
+    tracks = [
+        {**track, "practitioner": seats.get(track.get("participant")), "device": devices.get(track.get("participant"))}
+        for track in summary.get("tracks", [])
+    ]
     return {**summary, "tracks": tracks}

@@ -28,7 +28,7 @@ PAGE = 30
 
 
 class TrackPerson(PersonRef):
-    """Whose track it is; `role` is gp or specialist."""
+    """Whose track it is; `role` is gp, specialist, or device, whose id is that of the token with which it came."""
 
     role: str
 
@@ -180,13 +180,17 @@ async def _summary(
 
 def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], people: People) -> TrackView | None:
     """One track of the recorder's own account, in which `participant` is the seat and `practitioner` who sat there."""
-    person = str(track.get("practitioner"))
-    if person not in people.rows:
+    person, device = str(track.get("practitioner")), track.get("device")
+    if device:
+        participant = TrackPerson(id=device["id"], name=device["label"], role="device")
+    elif person in people.rows:
+        role = "gp" if person == request.requester else "specialist"
+        participant = TrackPerson(**dict(people.ref(person)), role=role)
+    else:
         return None
-    role = "gp" if person == request.requester else "specialist"
     return TrackView(
         name=str(track.get("name", "")),
-        participant=TrackPerson(**dict(people.ref(person)), role=role),
+        participant=participant,
         source=str(track.get("source", "")),
         kind=str(track.get("kind", "")),
         start=float(track.get("start") or 0.0),
@@ -198,7 +202,11 @@ def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], pe
 def _gaps(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """When nothing came from somebody: who, which source, and the seconds on the recording's timeline."""
     return [
-        {"participant": track.get("practitioner"), "source": track.get("source"), **gap}
+        {
+            "participant": track.get("practitioner") or (track.get("device") or {}).get("id"),
+            "source": track.get("source"),
+            **gap,
+        }
         for track in summary.get("tracks", [])
         for gap in track.get("gaps", [])
     ]

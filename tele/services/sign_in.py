@@ -59,7 +59,7 @@ async def sign_in(services: Services, username: str, password: str, source: str,
             user_agent="".join(letter for letter in user_agent if letter.isprintable())[:300],
         )  # fmt: skip
         tx.add(session)
-        actor = await _actor(tx, person, session.id)
+        actor = await actor_of(tx, person, session.id)
         audit.record(
             tx, actor=actor, action="sign-in", subject_type="practitioner", subject_id=person.id, at=now,
             id=services.new_id(), details={"source": source},
@@ -81,7 +81,7 @@ async def resume(services: Services, token: str) -> Actor | None:
         if found is None or not is_alive(found[0], services.limits, now) or not found[1].active:
             return None
         session, person = found
-        actor = await _actor(tx, person, session.id)
+        actor = await actor_of(tx, person, session.id)
     if now - session.last_seen_at >= TOUCH:
         async with services.database.transaction() as tx:
             await tx.execute(update(SignInSession).where(SignInSession.id == session.id).values(last_seen_at=now))
@@ -132,7 +132,8 @@ async def revoke(tx: AsyncSession, practitioner: str, session: str | None, now: 
     return list((await tx.execute(wanted.values(revoked_at=now).returning(SignInSession.id))).scalars())
 
 
-async def _actor(tx: AsyncSession, person: Practitioner, session_id: str) -> Actor:
+async def actor_of(tx: AsyncSession, person: Practitioner, session_id: str) -> Actor:
+    """A person with the roles that they hold now."""
     roles = (await tx.execute(select(PractitionerRole).where(PractitionerRole.practitioner == person.id))).scalars()
     held = list(roles)
     return Actor(

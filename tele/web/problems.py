@@ -24,12 +24,15 @@ from tele.domain.refusals import (
 )
 from tele.services.reference import Reference
 from tele.web.api import ACTOR
+from tele.web.preconditions import PreconditionFailed, PreconditionRequired
 from tele.web.ranges import Unsatisfiable
 
 log = structlog.get_logger(__name__)
 
 STATUS: dict[type[Refusal], int] = {
     Unsatisfiable: 416,
+    PreconditionFailed: 412,
+    PreconditionRequired: 428,
     SignedOut: 401,
     Forbidden: 403,
     Unknown: 404,

@@ -16,6 +16,7 @@ from tele.web import (
     consultations,
     encounters,
     files,
+    ingest,
     line_check,
     on_call,
     openapi,
@@ -30,6 +31,7 @@ from tele.web import (
     session,
     sessions,
     specialties,
+    whip,
 )
 from tele.web.client import WebClient
 from tele.web.edge import Edge
@@ -37,7 +39,7 @@ from tele.web.health import Health
 from tele.web.sessions import EDGE
 
 AREAS = (
-    *(session, people, specialties, consultations, encounters, files, opinions, recordings),
+    *(session, people, specialties, consultations, encounters, ingest, files, opinions, recordings),
     *(paging, on_call, queue, roster, line_check, openapi),
 )
 
@@ -89,6 +91,7 @@ def attach(
         for served in each.register(app.router):
             # It asks `replay_authoriser` itself, for every file.
             api.declare_open(app, "GET", served.resource.canonical if served.resource else "")
+    whip.attach(app)
     app.router.add_get("/{path:.*}", client.serve)
     api.declare_open(app, "GET", "/{path}")
 

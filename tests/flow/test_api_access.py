@@ -76,6 +76,9 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("GET", f"{CASE}/opinion.pdf"): of_case("gp spec learner", "gp"),
     ("POST", "/api/consultations/{consultation}/hang-up"): of_case("gp spec", "gp"),
     ("POST", "/api/consultations/{consultation}/recording"): of_case("gp", "gp", {"action": "stop"}),
+    ("POST", f"{CASE}/ingest-tokens"): of_case("gp spec", "gp", {"direction": "publish", "label": "Ultrasound"}),
+    ("GET", f"{CASE}/ingest-tokens"): of_case("gp spec", "gp"),
+    ("DELETE", f"{CASE}/ingest-tokens/{{ingest_token}}"): of_case("gp spec", "gp"),
     ("POST", f"{CASE}/accept"): of_case("spec", "spec2"),  # again, by who has it: no mistake
     ("POST", f"{CASE}/answer-in-writing"): of_case("spec", "spec2"),
     ("POST", f"{CASE}/decline"): of_case("", "spec2", {}),
@@ -247,6 +250,7 @@ class Site:
             .replace("{practitioner}", await self.house.person("learner"))
             .replace("{file}", self.files.get(thing, "none"))
             .replace("{consent}", "none")
+            .replace("{ingest_token}", "none")
             .replace("{recording}", self.recording)
             .replace("{shift}", self.shift)
             .replace("{override}", self.override)

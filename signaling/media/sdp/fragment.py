@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +11,8 @@ from signaling.media.sdp import lines as sdp_lines
 from signaling.media.sdp.lines import LocalTransport
 
 MAX_BYTES: Final = 16_384
+MAX_HEAD: Final = 3
+"""One group, one m-line, one mid (RFC 9725 §4.3.2: the section that carries the bundle)."""
 
 _UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _PASSWORD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
@@ -24,6 +25,8 @@ class Fragment:
 
     ufrag: str
     """Empty when the fragment names none: it then speaks of the session that there is."""
+    head: tuple[str, ...] = ()
+    """Its lines that name the bundle and the section which carries it: our fragment repeats them."""
 
 
 def read(text: object) -> Fragment:
@@ -41,17 +44,16 @@ def read(text: object) -> Fragment:
         raise BadSdpError("The SDP fragment has malformed ICE credentials (RFC 8839 §5.4).")
     if not ufrags and not any(line.startswith(("a=candidate:", "a=end-of-candidates")) for line in lines):
         raise BadSdpError("The SDP fragment has neither credentials nor candidates.")
-    return Fragment(next(iter(ufrags), ""))
+    head = [line for line in lines if line.startswith(("a=group:", "m=", "a=mid:"))]
+    return Fragment(next(iter(ufrags), ""), tuple(head[:MAX_HEAD]))
 
 
-def make(transport: LocalTransport, mids: Iterable[str], kind: str, mid: str) -> str:
-    """Our side of a new ICE session: `kind` and `mid` are those of the section that carries the bundle."""
+def make(transport: LocalTransport, head: tuple[str, ...]) -> str:
+    """Our side of the new ICE session that a client's fragment began; `head` is that fragment's."""
     return sdp_lines.render(
         [
             "a=ice-lite",
-            " ".join(("a=group:BUNDLE", *mids)),
-            f"m={kind} 9 UDP/TLS/RTP/SAVPF 0",
-            f"a=mid:{mid}",
+            *head,
             f"a=ice-ufrag:{transport.credentials.ufrag}",
             f"a=ice-pwd:{transport.credentials.password}",
             *sdp_lines.candidates(transport),
