@@ -1,7 +1,8 @@
-"""A bad line between a browser and the server: a seeded UDP relay with loss, delay, jitter, outages and moves.
+"""A bad line between a browser and the server: a seeded UDP relay with loss, delay, jitter, caps, outages and moves.
 
-The server listens on one loopback address and advertises another, on which the relay listens:
-`TELE_MEDIA__BIND=127.0.0.2 TELE_MEDIA__HOST=127.0.0.1`. Nothing passes on TCP, as in a network without it.
+For everybody's line the server listens on one loopback address and advertises another, on which the relay listens:
+`TELE_MEDIA__BIND=127.0.0.2 TELE_MEDIA__HOST=127.0.0.1`. For one person's line the relay has a port of its own, and
+`through(port)` makes their browser use it. Nothing passes on TCP, as in a network without it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 Address = tuple[str, int]
 SERVER_SIDE = "127.0.0.2"
 CLIENT_SIDE = "127.0.0.1"
+HEADERS = 28
+"""Bytes of IPv4 and UDP headers around each datagram: they use up a rate like the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Line:
     """Mean length of a run of losses; 1 means that each packet is lost on its own (Gilbert-Elliott above that)."""
     rate: float = 0.0
     queue: float = 0.3
+    """Packets that would wait longer than this for the rate are dropped, as at the tail of a router's buffer."""
 
 
 WIFI = Line(loss=0.01, delay=0.005, jitter=0.005)
@@ -38,6 +42,12 @@ LOSSY = Line(loss=0.05, delay=0.02, jitter=0.01)
 MOBILE = Line(loss=0.02, delay=0.05, jitter=0.02, burst=2)
 SATELLITE = Line(loss=0.03, delay=0.6, jitter=0.02)
 CONGESTED = Line(loss=0.10, delay=0.08, jitter=0.04, burst=3)
+CLEAN = Line()
+
+
+def capped(kilobits: float) -> Line:
+    """A thin line with an ordinary router before it; kbit/s with headers."""
+    return Line(delay=0.02, rate=kilobits * 1000)
 
 
 class Direction:
@@ -63,19 +73,20 @@ class Direction:
             start = max(now, self._free_at)
             if start - now > line.queue:
                 return None
-            self._free_at = at = start + size * 8 / line.rate
+            self._free_at = at = start + (size + HEADERS) * 8 / line.rate
         return at + line.delay + self._random.uniform(0, line.jitter)
 
 
 class Relay:
-    """The relay itself. `line` may be changed at any time; `dead` swallows everything; `move` changes addresses."""
+    """The relay itself. `up` (to the server) and `down` may be changed at any time; `dead` swallows everything;
+    `move` changes addresses."""
 
-    def __init__(self, port: int, seed: int = 1) -> None:
-        self.line = Line()
+    def __init__(self, port: int, seed: int = 1, server: Address | None = None) -> None:
+        self.up = self.down = CLEAN
         self.dead = False
         self.passed = self.lost = 0
-        self._port = port
-        self._up, self._down = Direction(seed), Direction(seed + 1)
+        self._server = server or (SERVER_SIDE, port)
+        self._upwards, self._downwards = Direction(seed), Direction(seed + 1)
         self._listener = _socket((CLIENT_SIDE, port))
         self._upstream: dict[Address, socket.socket] = {}
         self._due: list[tuple[float, int, socket.socket, bytes, Address]] = []
@@ -83,6 +94,10 @@ class Relay:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._listener, self._from_client)
+
+    def both(self, line: Line) -> None:
+        """The same line both ways."""
+        self.up = self.down = line
 
     def move(self) -> None:
         """Every client comes from a new address from now on, as after a change of network."""
@@ -105,15 +120,15 @@ class Relay:
             if upstream is None:
                 upstream = self._upstream[client] = _socket((CLIENT_SIDE, 0))
                 self._loop.add_reader(upstream, self._from_server, upstream, client)
-            self._pass(self._up, upstream, data, (SERVER_SIDE, self._port))
+            self._pass(self._upwards, self.up, upstream, data, self._server)
 
     def _from_server(self, upstream: socket.socket, client: Address) -> None:
         for data, _ in _read(upstream):
-            self._pass(self._down, self._listener, data, client)
+            self._pass(self._downwards, self.down, self._listener, data, client)
 
-    def _pass(self, way: Direction, out: socket.socket, data: bytes, to: Address) -> None:
+    def _pass(self, way: Direction, line: Line, out: socket.socket, data: bytes, to: Address) -> None:
         now = self._loop.time()
-        at = None if self.dead else way.arrival(self.line, len(data), now)
+        at = None if self.dead else way.arrival(line, len(data), now)
         if at is None:
             self.lost += 1
         elif at <= now:
@@ -143,13 +158,24 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(port: int, seed: int = 1) -> AsyncIterator[Relay]:
-    """A relay for the length of an `async with`."""
-    running = Relay(port, seed)
+async def relay(port: int, seed: int = 1, server: Address | None = None) -> AsyncIterator[Relay]:
+    """A relay on `port` for the length of an `async with`, before the server at SERVER_SIDE or at `server`."""
+    running = Relay(port, seed, server)
     try:
         yield running
     finally:
         running.close()
+
+
+def through(port: int) -> str:
+    """A script for one page, run before its own: every candidate of the server is at `port` instead."""
+    return f"""(() => {{
+      const native = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function (description) {{
+        const sdp = description.sdp.replace(/^(a=candidate:\\S+ \\d+ \\S+ \\d+ \\S+) \\d+/gm, '$1 {port}');
+        return native.call(this, {{ type: description.type, sdp }});
+      }};
+    }})();"""
 
 
 def _socket(address: Address) -> socket.socket:
