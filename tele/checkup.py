@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from tele.settings import Settings
 RECORDED_HOUR = 0.9
 """GB of disk an hour of a recorded consultation takes: two people at 1 Mbit/s each."""
 LITTLE_DISK = 5.0
+LAST_DAYS = 21
+"""A certificate that ends within these wants a new one now."""
 OLDEST_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
 """This program did not exist before: an earlier clock is wrong."""
 
@@ -45,11 +47,25 @@ def finding(level: Level, sentence: str, **words: object) -> Finding:
 
 
 def run(settings: Settings) -> int:
-    """Print every finding; returns 1 when something has to be fixed."""
+    """Print what was found on this machine; returns 1 when something has to be fixed."""
+    return tell(look(settings))
+
+
+def run_far(server: str, username: str, password: str) -> int:
+    """Print what can be reached of a server from here; returns 1 when calls will not work."""
+    from tele import checkup_far
+
+    account = checkup_far.Account(username, password) if username else None
+    return tell(asyncio.run(checkup_far.look(server, account)))
+
+
+def tell(found: Iterable[Finding]) -> int:
+    """Print every finding as it comes; returns 1 when something has to be fixed."""
     words = catalogue()
-    findings = list(look(settings))
-    for each in findings:
-        print(f"[{words[each.level]:^6}] {words[each.sentence].format(**each.words)}")
+    findings = []
+    for each in found:
+        findings.append(each)
+        print(f"[{words[each.level]:^6}] {words[each.sentence].format(**each.words)}", flush=True)
     broken = any(each.level == "bad" for each in findings)
     print("\n" + words["fix" if broken else "good"])
     return 1 if broken else 0
@@ -78,6 +94,10 @@ def look(settings: Settings) -> Iterator[Finding]:
     if settings.redis.url:
         yield asyncio.run(_redis(settings.redis.url))
     yield finding("ok", "secure") if settings.http.secure else finding("warn", "insecure")
+    if settings.http.tls_cert is not None:
+        yield _certificate(settings.http.tls_cert, settings.http.tls_key, now)
+    if settings.turn.urls:
+        yield finding("ok", "turn_set", urls=", ".join(settings.turn.urls))
     yield finding("ok", "browsers")
     yield finding("ok", "camera")
 
@@ -111,7 +131,9 @@ def _web_port(settings: Settings, running: bool) -> Iterator[Finding]:
 def _media_port(settings: Settings, running: bool) -> Iterator[Finding]:
     for port in range(settings.media.port, settings.media.port + max(1, settings.media.workers)):
         free = _bindable("0.0.0.0", port, socket.SOCK_DGRAM)
-        if free:
+        if free and not _bindable("0.0.0.0", port, socket.SOCK_STREAM):
+            yield finding("bad", "media_tcp_taken", port=port)
+        elif free:
             yield finding("ok", "media_free", port=port)
             yield from _echo(port)
         else:
@@ -193,6 +215,23 @@ async def _redis(url: str) -> Finding:
     except (RedisError, OSError, ValueError) as error:
         return finding("bad", "redis_bad", reason=type(error).__name__)
     return finding("ok", "redis")
+
+
+def _certificate(file: Path, key: Path | None, now: datetime) -> Finding:
+    import ssl
+
+    from cryptography import x509
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, key)
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+        return finding("bad", "certificate_bad", file=file, reason=error)
+    days = (certificate.not_valid_after_utc - now).days
+    if days < 0 or certificate.not_valid_before_utc > now:
+        return finding("bad", "certificate_over", until=f"{certificate.not_valid_after_utc:%F}")
+    soon = days < LAST_DAYS
+    return finding("warn" if soon else "ok", "certificate_soon" if soon else "certificate", days=days)
 
 
 def _bindable(host: str, port: int, kind: socket.SocketKind) -> bool:

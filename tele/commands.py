@@ -28,9 +28,17 @@ def test(context: typer.Context) -> None:
     raise SystemExit(run_tests(list(context.args)))
 
 
-def check() -> None:
-    """Look at this machine and say in plain words what works and what to do about the rest."""
-    raise SystemExit(checkup.run(load()))
+def check(
+    server: str = typer.Argument("", help="at a site: the address that people type, to try the way to it"),
+    user: str = typer.Option("", help="with a server: somebody's user name, to try pictures and sound too"),
+    password: str = typer.Option("", help="asked for when it is left out"),
+) -> None:
+    """Look at this machine, or at the way to a server, and say in plain words what to do about it."""
+    if not server:
+        raise SystemExit(checkup.run(load()))
+    if user and not password:
+        password = typer.prompt(f"{user}", hide_input=True)
+    raise SystemExit(checkup.run_far(server, user, password))
 
 
 def run_bench(context: typer.Context, name: str = typer.Argument("", help="which one; empty lists them")) -> None:

@@ -1,4 +1,4 @@
-"""What a site needs to try whether its network lets pictures and sound through (`tele check --against`, the device check)."""
+"""What a site needs to try whether its network lets pictures and sound through (`tele check https://…`)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `--seconds 5,25,84` outages, `--times` of each, `--only outage,address,server,media`. Two people in one recorded call;
 both their UDP and their web connection go through relays on loopback. "Back" is when both hear and see each other
-again, for good.
+again, and go on doing so.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ PROMISED = {"outage": 0.8, "address": 2.0, "server": 5.0, "media": 5.0}
 """Seconds at the 95th percentile."""
 GAP = 0.6
 """Seconds without sound or picture that count as an interruption: a quiet microphone sends every 0.4 s."""
-CALM = 8.0
-"""Seconds of undisturbed call before each event, and watched after each return."""
+CALM = 6.0
+"""Seconds of undisturbed call before each event."""
+HOLD = 3.0
+"""Seconds without interruption after which streams count as back."""
 LIMIT = 60.0
 
 WATCH = """
@@ -90,10 +92,9 @@ class Call:
         await asyncio.sleep(CALM)
 
     async def back(self, since: float) -> float:
-        """Seconds from `since` until all four streams flow for good; `LIMIT` when they do not come back."""
-        deadline = time.time() + LIMIT
-        while time.time() < deadline:
-            await asyncio.sleep(CALM)
+        """Seconds from `since` until all four streams flow; `LIMIT` when they do not come back."""
+        while time.time() < since + LIMIT:
+            await asyncio.sleep(1)
             ends = [_resumed(times, since) for each in self.people for times in await _delivered(each)]
             if all(end is not None for end in ends):
                 return max(end for end in ends if end is not None)
@@ -120,13 +121,15 @@ async def _delivered(someone: Person) -> list[list[float]]:
 
 
 def _resumed(times: Sequence[float], since: float) -> float | None:
-    """End of the last interruption that was under way or began after `since`; None while one lasts."""
-    now = time.time()
-    end = 0.0
-    for before, after in zip([*times[:-1]], [*times[1:]], strict=True):
-        if after > since and after - before > GAP:
-            end = after - since
-    return end if times and times[-1] > max(since, now - CALM / 2) else None
+    """Seconds from `since` to the first moment that begins `HOLD` seconds without interruption; None when none does."""
+    begun = before = 0.0
+    for at in times:
+        if at > since and (not begun or at - before > GAP):
+            begun = at
+        if begun and at - begun > HOLD:
+            return begun - since
+        before = at
+    return None
 
 
 @dataclass

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +18,13 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from tele import certificate
+from tele.checkup_probes import Goal, by_turn
 from tele.domain.ids import new_id
 from tele.paths import config_file
 from tele.turn import Turn
 from tests import peers
 from tests.browser.people import in_call, person
+from tests.media_call import calling
 from tests.server import Server, running_server
 
 TURNSERVER = shutil.which("turnserver")
@@ -172,3 +174,17 @@ async def test_a_stranger_gets_no_relay(trusting: Browser, server: Server, turn:
     page = await trusting.new_page()
     await page.goto(server.url)
     assert await page.evaluate(ALLOCATE, [f"turns:localhost:{turn.tls}", "4102444800:me", "guessed"]) == []
+
+
+async def test_the_check_at_a_site_goes_through_the_relay(turn: Coturn) -> None:
+    [given] = Turn(("turn:x",), SECRET.encode(), 600, time.time, new_id).ice_servers()
+    url = f"turn:127.0.0.1:{turn.tcp}?transport=tcp"
+    async with calling() as call:
+        media = await call.plane.line_check()
+        goal = Goal("127.0.0.1", call.plane.port, media["ufrag"], media["password"])
+        through = await by_turn(url, given["username"], given["credential"], goal)
+        assert through.reached
+        assert through.seconds is not None
+        elsewhere = await by_turn(url, given["username"], given["credential"], replace(goal, host="127.0.0.2"))
+        assert (elsewhere.reached, elsewhere.seconds) == (True, None)
+        assert not (await by_turn(url, given["username"], "guessed", goal)).reached
