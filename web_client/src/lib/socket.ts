@@ -41,7 +41,7 @@ export class Connection {
         transports: ["websocket"],
         autoConnect: false,
         reconnectionDelay: 150,
-        reconnectionDelayMax: 1_500,
+        reconnectionDelayMax: 1_000,
         randomizationFactor: 0.3,
         timeout: 5_000,
       });
