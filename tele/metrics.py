@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from signaling.rooms import Rooms
 from signaling.server import SocketServer
@@ -11,7 +13,8 @@ from tele.media_pool import MediaPool
 from tele.process import holdings
 from tele.services.paging import PagingEngine
 
-Samples = dict[tuple[tuple[str, str], ...], float]
+Labels = tuple[tuple[str, str], ...]
+Samples = dict[Labels, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,17 @@ class Numbers:
         found["tele_media_workers_up"] = {(): len(workers)}
         for number, worker in enumerate(workers):
             for part, numbers in worker.items():
-                for name, value in numbers.items():
-                    if isinstance(value, int | float):
-                        metric = f"tele_{part}_{name}".replace("-", "_")
-                        found.setdefault(metric, {})[("worker", str(number)),] = value
+                _read(f"tele_{part}", numbers, (("worker", str(number)),), found)
         return found
+
+
+def _read(prefix: str, numbers: Mapping[str, Any], labels: Labels, found: dict[str, Samples]) -> None:
+    """Take a part's numbers; what has a label besides is name → label → its value → name → number."""
+    for name, value in numbers.items():
+        metric = f"{prefix}_{name}".replace("-", "_")
+        if isinstance(value, int | float):
+            found.setdefault(metric, {})[labels] = value
+        elif isinstance(value, Mapping):
+            for label, groups in value.items():
+                for each, inner in groups.items():
+                    _read(metric, inner, (*labels, (label, each)), found)

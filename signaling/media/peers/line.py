@@ -18,6 +18,7 @@ from signaling.media.policy.allocation import Allocation, Quality, Wish
 from signaling.media.policy.bandwidth import Acked
 from signaling.media.policy.downlink import Downlink
 from signaling.media.policy.probing import Probe
+from signaling.media.policy.quality import Steady
 from signaling.media.transport.mux import Mux
 
 DECIDE_EVERY: Final = 0.1
@@ -46,6 +47,10 @@ class Line:
     def __init__(self, mux: Mux, counters: Counters, clock: Callable[[], float]) -> None:
         self.downlink = Downlink(clock())
         self.quality: Quality = "good"
+        """As of now."""
+        self.told: Quality = "good"
+        """What the subscriber is to be told: what lasts."""
+        self._steady = Steady()
         self._mux = mux
         self._counters = counters
         self._clock = clock
@@ -116,6 +121,7 @@ class Line:
 
     def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], now: float) -> None:
         self.quality = allocation.quality
+        self.told = self._steady.see(self.quality, now)
         for mid, key in allocation.layers.items():
             fitting = fittings[mid]
             subscription = fitting.subscription

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar, Literal
 
 from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
+from signaling.media.peers.totals import SourceTotals
 from signaling.media.policy.allocation import Quality
 from signaling.media.policy.ice import IceAgent, new_credentials
 from signaling.media.policy.liveness import Liveness, Patience, PeerState
@@ -50,6 +51,7 @@ class Surroundings:
     clock: Callable[[], float]
     random: Random
     emit: Callable[[dict[str, Any]], None]
+    totals: SourceTotals = field(default_factory=SourceTotals)
 
 
 class Peer:

@@ -50,6 +50,12 @@ class Publication:
         self.octets = 0
         """Of canonical packets: headers and payload, as they are forwarded in their plain form."""
         self.rate = RateMeter()
+        self.loss = 0.0
+        """Fraction of its packets that did not arrive of themselves, in the last second."""
+        self.jitter = 0.0
+        """Of their arrival, in seconds (RFC 3550 §6.4.1)."""
+        self.lost = self.nacks = 0
+        """Packets that never arrived of themselves; requests for them."""
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
         self._counters = counters
@@ -117,6 +123,16 @@ class Publication:
     def measure(self, now: float) -> None:
         """Time has passed."""
         self.rate.sample(self.octets + WIRE * self.packets, now)
+
+    def counts(self) -> dict[str, int]:
+        """What only grows, for statistics."""
+        return {
+            "packets": self.packets,
+            "bytes": self.octets,
+            "nacks": self.nacks,
+            "plis": self.keyframes.sent,
+            "lost": max(0, self.lost),
+        }
 
     def splice(self) -> None:
         """The publisher goes on under another SSRC: its numbers and times begin anew, ours go on."""

@@ -14,7 +14,9 @@ from signaling.media.packets.twcc import ArrivalLog
 from signaling.media.peers.inbound import InboundStream, InboundStreams, Key
 from signaling.media.peers.peer import Peer, Surroundings
 from signaling.media.peers.publication import Publication
+from signaling.media.policy.allocation import Quality
 from signaling.media.policy.liveness import PeerState
+from signaling.media.policy.quality import Steady, judge_uplink
 from signaling.media.policy.reports import SenderClock
 from signaling.media.sdp import lines as sdp_lines
 from signaling.media.sdp.answer import AcceptedMedia, Answer, AnswerPolicy, answer
@@ -52,6 +54,8 @@ class PublishPeer(Peer):
         self._transport_cc_extension = 0
         self._audio_level_extension = 0
         self._next_report = 0.0
+        self._uplink: Quality = "good"
+        self._steady = Steady()
         self._nack_scheduled = False
 
     def accept(self, offer: RemoteDescription, sources: dict[str, Source], policy: AnswerPolicy) -> str:
@@ -195,8 +199,28 @@ class PublishPeer(Peer):
         if now >= self._next_report and mains:
             self._next_report = now + REPORT_EVERY
             blocks = [stream.statistics.block(stream.ssrc, stream.clock, now) for stream in mains]
+            self._judge(mains, now)
             for at in range(0, len(blocks), rtcp.MAX_BLOCKS):
                 self._send_rtcp(rtcp.receiver_report(self._ssrc, blocks[at : at + rtcp.MAX_BLOCKS], self.stream))
+
+    def _judge(self, mains: list[InboundStream], now: float) -> None:
+        """How the uplink is, as of the reports just made."""
+        expected = lost = 0.0
+        jitter = 0.0
+        for stream in mains:
+            statistics, publication = stream.statistics, stream.publication
+            publication.loss, publication.jitter, publication.lost = (
+                statistics.loss,
+                statistics.jitter,
+                statistics.lost,
+            )
+            expected += statistics.expected
+            lost += statistics.loss * statistics.expected
+            if statistics.expected and stream.media.kind == "audio":
+                # Pictures leave in bursts, and a large one takes its time: only sound comes at a steady pace.
+                jitter = max(jitter, statistics.jitter)
+        self._uplink = judge_uplink(self._uplink, lost / expected if expected else 0.0, jitter)
+        self._tell_line(self._steady.see(self._uplink, now))
 
     def _nack_now(self) -> None:
         self._nack_scheduled = False
@@ -208,6 +232,7 @@ class PublishPeer(Peer):
             lost = stream.losses.due(now) if stream.losses is not None else []
             if lost:
                 self._around.counters.add("nacks_sent", len(lost))
+                stream.publication.nacks += len(lost)
                 self._send_rtcp(rtcp.nack(self._ssrc, stream.ssrc, lost))
 
     def _ask_keyframe(self, key: Key) -> None:

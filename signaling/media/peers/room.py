@@ -193,6 +193,7 @@ class Room:
     def _close(self, publication: Publication) -> None:
         track = publication.track
         self.publications.pop(track.publication, None)
+        self.around.totals.add(track.source, publication.counts())
         feed = self._by_key[feed_key(publication)]
         feed.remove(publication)
         if not feed:

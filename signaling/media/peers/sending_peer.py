@@ -82,7 +82,7 @@ class SendingPeer(Peer):
     def _decide(self, now: float, *, changed: bool = False) -> None:
         if self._egress is not None and self.state in _SENDING and self.agent.path is not None:
             self.line.decide(self.fittings, self._egress, now, changed=changed)
-            self._tell_line(self.line.quality)
+            self._tell_line(self.line.told)
 
     # --- what it asks for -----------------------------------------------------------------------------------------
 

@@ -44,13 +44,21 @@ def rewritten(clock: tuple[int, int], ssrc: int, timestamp_offset: int, packets:
 class ReceiverStatistics:
     """Loss and jitter of one stream (RFC 3550 §6.4.1, appendices A.3 and A.8). Numbers are extended ones."""
 
-    __slots__ = ("_base", "_expected_before", "_jitter", "_rate", "_received_before", "_transit", "highest", "received")
+    __slots__ = (
+        *("_base", "_expected_before", "_jitter", "_rate", "_received_before", "_transit"),
+        *("expected", "highest", "loss", "lost", "received"),
+    )
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._base = 0
         self.highest = 0
         self.received = 0
+        self.lost = 0
+        """As of the last report; doubles can make it negative."""
+        self.expected = 0
+        self.loss = 0.0
+        """Packets that the last report was about, and the fraction of them that was lost."""
         self._jitter = 0.0
         self._transit: float | None = None
         self._expected_before = 0
@@ -72,12 +80,19 @@ class ReceiverStatistics:
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
 
+    @property
+    def jitter(self) -> float:
+        """Seconds."""
+        return self._jitter / self._rate
+
     def block(self, ssrc: int, clock: SenderClock | None, now: float) -> ReportBlock:
         """The report block for the time since the last call."""
         expected = self.highest - self._base + 1 if self.received else 0
         expected_interval = expected - self._expected_before
         lost_interval = expected_interval - (self.received - self._received_before)
         self._expected_before, self._received_before = expected, self.received
+        self.lost, self.expected = expected - self.received, max(0, expected_interval)
+        self.loss = max(0, lost_interval) / expected_interval if expected_interval > 0 else 0.0
         fraction = (
             min(255, lost_interval * 256 // expected_interval) if expected_interval > 0 and lost_interval > 0 else 0
         )

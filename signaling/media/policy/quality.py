@@ -1,0 +1,42 @@
+"""How a line is in words, for the person whose line it is: judged from figures, and with patience. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from signaling.media.policy.allocation import Quality
+
+PATIENCE: Final[dict[Quality, float]] = {"good": 2.0, "weak": 3.0, "sound": 0.5}
+"""Seconds that a state must last to be told: each call begins small for a second or two, which is nobody's trouble."""
+WEAK_LOSS, GOOD_LOSS = 0.05, 0.02
+"""Fractions of an uplink's packets. Above the first it is weak, though retransmission may hide it; below the other it
+is good again."""
+WEAK_JITTER, GOOD_JITTER = 0.06, 0.03
+"""Seconds (RFC 3550 §6.4.1): what a receiver's buffer must make up for."""
+
+
+class Steady:
+    """Tells a state once it has lasted."""
+
+    __slots__ = ("_since", "_unsure", "told")
+
+    def __init__(self) -> None:
+        self.told: Quality = "good"
+        self._unsure: Quality = "good"
+        self._since = 0.0
+
+    def see(self, quality: Quality, now: float) -> Quality:
+        """The state seems to be this; returns what is to be told."""
+        if quality != self._unsure:
+            self._unsure = quality
+            self._since = now
+        if now - self._since >= PATIENCE[quality]:
+            self.told = quality
+        return self.told
+
+
+def judge_uplink(before: Quality, loss: float, jitter: float) -> Quality:
+    """What arrives of a publisher in a second: the fraction lost, the worst jitter in seconds."""
+    if loss >= WEAK_LOSS or jitter >= WEAK_JITTER:
+        return "weak"
+    return "good" if loss < GOOD_LOSS and jitter < GOOD_JITTER else before

@@ -1,0 +1,52 @@
+"""A line in words: nothing flickers, and losses that come and go are told once."""
+
+from __future__ import annotations
+
+from signaling.media.packets.rtcp import ReportBlock
+from signaling.media.peers.totals import SourceTotals
+from signaling.media.policy.quality import Steady, judge_uplink
+from signaling.media.policy.reports import ReceiverStatistics
+
+
+def test_what_does_not_last_is_not_told() -> None:
+    steady = Steady()
+    assert steady.see("weak", 10.0) == "good"
+    assert steady.see("weak", 12.9) == "good"
+    assert steady.see("good", 13.0) == "good"
+    assert steady.see("weak", 13.1) == "good"
+    assert steady.see("weak", 16.2) == "weak"
+    assert steady.see("sound", 16.3) == "weak"
+    assert steady.see("sound", 16.8) == "sound", "no picture is noticed at once"
+    assert steady.see("good", 17.0) == "sound"
+    assert steady.see("good", 19.0) == "good"
+
+
+def test_an_uplink_is_weak_by_loss_or_by_jitter_and_good_again_well_below() -> None:
+    assert judge_uplink("good", 0.04, 0.0) == "good"
+    assert judge_uplink("good", 0.05, 0.0) == "weak"
+    assert judge_uplink("weak", 0.04, 0.0) == "weak"
+    assert judge_uplink("weak", 0.01, 0.0) == "good"
+    assert judge_uplink("good", 0.0, 0.06) == "weak"
+    assert judge_uplink("weak", 0.0, 0.04) == "weak"
+
+
+def test_statistics_tell_what_the_last_report_was_about() -> None:
+    statistics = ReceiverStatistics(48_000)
+    for number in (1, 2, 3, 5):
+        statistics.add(number, number * 960, number * 0.02)
+    block = statistics.block(1, None, 1.0)
+    assert isinstance(block, ReportBlock)
+    assert (statistics.expected, statistics.loss, statistics.lost) == (5, 0.2, 1)
+    statistics.add(6, 6 * 960, 6 * 0.02 + 0.016)
+    statistics.block(1, None, 2.0)
+    assert (statistics.expected, statistics.loss, statistics.lost) == (1, 0.0, 1)
+    assert abs(statistics.jitter - 0.001) < 1e-6, "a sixteenth of the 16 ms that one packet was late"
+
+
+def test_totals_add_up_what_has_ended() -> None:
+    totals = SourceTotals()
+    totals.add("camera", {"packets": 3, "nacks": 0})
+    totals.add("camera", {"packets": 4, "nacks": 2})
+    assert totals.of("camera") == {"packets": 7, "nacks": 2}
+    assert totals.of("screen") == {}
+    assert totals.sources() == {"camera"}
