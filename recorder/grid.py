@@ -1,7 +1,8 @@
 """Where segments may begin: a fixed grid of session time plus the cuts that events force, the same for every track.
 
 Interval n lasts from boundary n to boundary n + 1, and the segment of interval n has media sequence number n in every
-rendition. A track may begin its segment a little beside the boundary, where its keyframe is.
+rendition. A track may begin its segment a little beside the boundary, where its keyframe is. What decodes a track
+changes at cuts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Grid:
     def __init__(self, period: int, starts: list[int] | None = None) -> None:
         self.period = period
         self.starts = list(starts) if starts else [0]
+        self.cuts: list[int] = []
         self._budget = float(CUTS_AT_ONCE)
         self._refilled = self.starts[-1]
 
@@ -60,8 +62,18 @@ class Grid:
         if time - self.starts[-1] < MIN_INTERVAL or self._budget < 1:
             return False
         self._budget -= 1
+        self.cuts.append(len(self.starts))
         self.starts.append(time)
         return True
+
+    def cut_after(self, time: int) -> int | None:
+        """Put a boundary at `time`, or as soon after as the distance to others allows; None when over budget."""
+        for _ in range(2):
+            # The boundaries of the grid up to there are fixed by the first attempt and may push it on.
+            time = max(time, self.starts[-1] + MIN_INTERVAL)
+            if self.cut(time):
+                return time
+        return None
 
     def finish(self, time: int) -> int:
         """Close the last interval at `time`, or just after its start if that is later; returns the boundary."""

@@ -14,7 +14,14 @@ Lines, `track` being a track's name and times ticks of its clock unless they say
     {"track":…,"drop":msn}                    an opened segment of which nothing was on disk after a crash
     {"track":…,"gap":[start,end]}
     {"boundary":session ms}                   the next interval begins
+    {"cut":n}                                 what decodes a track may change at interval n (live recordings)
     {"closed":n}                              no track will add to interval n or an earlier one
+
+Those of a live recording, whose `options` say `low_latency` and `part`, the target duration of parts in ms:
+
+    {"track":…,"open":msn,"start":…}          black begins: a segment of which nothing is stored
+    {"track":…,"part":[index,duration,bytes,independent,gap]}   of the open segment, after its bytes
+    {"track":…,"black":msn,"start":…,"end":…}
 """
 
 from __future__ import annotations
@@ -28,6 +35,9 @@ from recorder.errors import Malformed
 from tele.domain.media import Kind, Source
 
 Line = dict[str, Any]
+BLACK = -1
+"""In place of an init section's number: a segment of which nothing is stored."""
+
 Status = Literal["recording", "paused", "sealed"]
 
 
@@ -53,6 +63,26 @@ class Segment:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a live playlist lists between segments; times in ticks, `offset` and `bytes` of its segment's file.
+
+    `number` counts the track's parts from the first on. Nothing is stored of a `gap`, nor of black.
+    """
+
+    number: int
+    start: int
+    duration: int
+    offset: int
+    bytes: int
+    independent: bool
+    gap: bool = False
+
+
+KEPT = 48
+"""Segments whose parts are remembered: more than the six target durations for which parts must stay available."""
+
+
 @dataclass(slots=True)
 class TrackState:
     """One recorded track: whatever one participant published from one source, over all its publications."""
@@ -66,11 +96,30 @@ class TrackState:
     segments: dict[int, Segment] = field(default_factory=dict)
     open: Segment | None = None
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    black: dict[int, tuple[int, int]] = field(default_factory=dict)
+    parts: dict[int, list[Part]] = field(default_factory=dict)
+    numbered: int = 0
+    """How many parts there have been; `parts` holds those of the latest segments by media sequence number."""
 
     @property
     def rate(self) -> int:
         """Ticks per second."""
         return 48_000 if self.kind == "audio" else 90_000
+
+    @property
+    def edge(self) -> int:
+        """Where the parts of the open segment end, in ticks; raises LookupError when there is none."""
+        if self.open is None:
+            raise LookupError(self.name)
+        parts = self.parts.get(self.open.msn)
+        return parts[-1].start + parts[-1].duration if parts else self.open.start
+
+    def part(self, number: int) -> tuple[int, Part] | None:
+        """The segment that holds a remembered part, and the part."""
+        for msn, parts in self.parts.items():
+            if parts and parts[0].number <= number <= parts[-1].number:
+                return msn, parts[number - parts[0].number]
+        return None
 
     @property
     def last(self) -> Segment | None:
@@ -93,6 +142,12 @@ class State:
     closed: int = -1
     tracks: dict[str, TrackState] = field(default_factory=dict)
     quality: dict[str, float] = field(default_factory=dict)
+    cuts: set[int] = field(default_factory=set)
+
+    @property
+    def part(self) -> float | None:
+        """The target duration of parts in seconds; None for what is not watched while it grows."""
+        return int(self.options["part"]) / 1000 if self.options.get("low_latency") else None
 
     def apply(self, line: Line) -> None:
         """Fold one line in; raises Malformed and changes nothing when it does not follow from what is known."""
@@ -101,6 +156,8 @@ class State:
                 self._apply_track(line)
             elif "boundary" in line:
                 self.starts.append(int(line["boundary"]))
+            elif "cut" in line:
+                self.cuts.add(int(line["cut"]))
             elif "closed" in line:
                 closed = int(line["closed"])
                 if not self.closed <= closed < len(self.starts) - 1:
@@ -125,7 +182,9 @@ class State:
             self.tracks[name] = TrackState(name, str(line["participant"]), source, kind, int(line["start"]))
             return
         track = self.tracks[name]
-        if "segment" in line:
+        if "part" in line:
+            self._apply_part(track, [int(value) for value in line["part"]])
+        elif "segment" in line:
             segment = _segment(line, int(line["segment"]))
             if not 0 <= segment.init < len(track.inits):
                 raise Malformed("a segment without its init section")
@@ -133,6 +192,12 @@ class State:
             track.segments[segment.msn] = segment
         elif "open" in line:
             track.open = _segment(line, int(line["open"]))
+            track.parts[track.open.msn] = []
+            while len(track.parts) > KEPT:
+                del track.parts[next(iter(track.parts))]
+        elif "black" in line:
+            track.open = None
+            track.black[int(line["black"])] = (int(line["start"]), int(line["end"]))
         elif "drop" in line:
             track.open = None
         elif "gap" in line:
@@ -143,12 +208,33 @@ class State:
         else:
             raise Malformed("unknown journal line of a track")
 
+    def _apply_part(self, track: TrackState, told: list[int]) -> None:
+        """A part, and the gap that follows it in pieces no longer than a part may be."""
+        index, duration, size, independent, gap = told
+        target = self.part
+        if target is None or track.open is None:
+            raise Malformed("a part of nothing")
+        parts = track.parts[track.open.msn]
+        if sum(not part.gap for part in parts) != index:
+            raise Malformed("a part is missing")
+        offset = sum(part.bytes for part in parts)
+        start = track.edge
+        parts.append(Part(track.numbered, start, duration, offset, size, bool(independent)))
+        track.numbered += 1
+        longest = round(target * track.rate)
+        while gap > 0:
+            start += parts[-1].duration
+            piece = min(gap, longest)
+            parts.append(Part(track.numbered, start, piece, offset + size, 0, independent=False, gap=True))
+            track.numbered += 1
+            gap -= piece
+
 
 def _segment(line: Line, msn: int) -> Segment:
     start = int(line["start"])
     return Segment(
         msn,
-        int(line["init"]),
+        int(line.get("init", BLACK)),
         start,
         int(line.get("end", start)),
         int(line.get("samples", 0)),

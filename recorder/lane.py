@@ -13,6 +13,7 @@ from recorder.journal import TrackState
 from recorder.rtp import parse
 from recorder.segment import Output
 from recorder.segment_audio import AudioSegmenter
+from recorder.segment_live import LiveVideoSegmenter
 from recorder.segment_video import VideoSegmenter
 from recorder.settings import RecorderSettings
 from recorder.slate import CONFIGS
@@ -42,8 +43,15 @@ class Lane:
     """Feeds one track's segmenter; all times are seconds of session time."""
 
     def __init__(
-        self, track: Track, name: str, grid: Grid, settings: RecorderSettings, past: TrackState | None
+        self,
+        track: Track,
+        name: str,
+        grid: Grid,
+        settings: RecorderSettings,
+        past: TrackState | None,
+        target: float | None = None,
     ) -> None:
+        """`target`: the duration of parts in seconds where the recording is watched while it grows."""
         self.name = name
         self.source = track.source
         self.kind = track.kind
@@ -55,14 +63,23 @@ class Lane:
         self._settings = settings
         self._stream: _Stream | None = None
         self._track = track
+        self._live = target is not None
+        part = settings.part if target is None else target
         last = past.last if past else None
         msn, end = (last.msn, last.end) if last else (-1, 0)
         self.segmenter: VideoSegmenter | AudioSegmenter
         if track.kind == "audio":
-            self.segmenter = AudioSegmenter(grid, settings.part, last=msn, end=end)
+            self.segmenter = AudioSegmenter(grid, part, live=self._live, last=msn, end=end)
         else:
-            quiet = self._quiet()
-            self.segmenter = VideoSegmenter(grid, CONFIGS[track.codec], settings.part, quiet=quiet, last=msn, end=end)
+            kind = LiveVideoSegmenter if self._live else VideoSegmenter
+            self.segmenter = kind(grid, CONFIGS[track.codec], part, quiet=self._quiet(), last=msn, end=end)
+
+    def resume(self, at: int) -> list[Output]:
+        """A live recording goes on at `at` milliseconds: the track is there, empty until somebody publishes it."""
+        segmenter = self.segmenter
+        if isinstance(segmenter, VideoSegmenter) and not isinstance(segmenter, LiveVideoSegmenter):
+            return []
+        return segmenter.resume(at)
 
     def attach(self, track: Track, sender: SenderClock) -> None:
         """A publication takes the track up, or takes it over from one that has not ended yet."""
@@ -165,7 +182,10 @@ class Lane:
         return self._stream
 
     def _quiet(self) -> float:
-        return self._settings.quiet_screen if self.source == "screen" else self._settings.quiet
+        settings = self._settings
+        if self._live:
+            return settings.live_quiet
+        return settings.quiet_screen if self.source == "screen" else settings.quiet
 
     def _count(self, name: str, value: float) -> None:
         self.counts[name] = self.counts.get(name, 0) + value

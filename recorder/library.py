@@ -9,16 +9,18 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recorder import playlist
-from recorder.coverage import cover
+from recorder.coverage import cover, filling_codec, finished
 from recorder.disk import JOURNAL
-from recorder.errors import InvalidName, Malformed, StorageFailed, UnknownRecording
+from recorder.errors import InvalidName, StorageFailed, UnknownRecording
 from recorder.fmp4 import init_section
-from recorder.journal import State, TrackState, decode
+from recorder.follow import Follower
+from recorder.journal import State, TrackState
 from recorder.names import init_file, recording_name, segment_file
 from recorder.slate import CONFIGS, filling
 from recorder.summary import summarise
@@ -27,6 +29,7 @@ from tele.domain.media import Codec
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 
+_PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
 _INDEX = re.compile(r"([A-Za-z0-9_-]{1,64})/index\.m3u8")
 _PARTICIPANT = re.compile(r"p/([A-Za-z0-9_-]{8,32})\.m3u8")
 _SCREEN = re.compile(r"p/([A-Za-z0-9_-]{8,32})-screen\.m3u8")
@@ -46,17 +49,8 @@ class Item:
     etag: str
     data: bytes | None = None
     file: str | None = None
-
-
-class _Followed:
-    """A journal read so far."""
-
-    __slots__ = ("inode", "offset", "state")
-
-    def __init__(self) -> None:
-        self.state = State()
-        self.offset = 0
-        self.inode = 0
+    offset: int = 0
+    """Where in the file it begins."""
 
 
 class Library:
@@ -67,7 +61,7 @@ class Library:
         self._root = root
         self._vault = vault
         self._remembered = remembered
-        self._followed: OrderedDict[str, _Followed] = OrderedDict()
+        self._followed: OrderedDict[str, Follower] = OrderedDict()
         self._lock = threading.Lock()
 
     def summary(self, recording: str) -> dict[str, Any] | None:
@@ -123,13 +117,28 @@ class Library:
         if item.data is not None:
             return item.data[start:end]
         assert item.file is not None
+        place = item.offset + start
         try:
             with (self._root / item.file).open("rb") as stream:
-                stream.seek(start)
+                stream.seek(place)
                 sealed = stream.read(max(0, end - start))
         except OSError as error:
             raise StorageFailed(f"{item.file} cannot be read") from error
-        return self._vault.open(item.file, start, sealed)
+        return self._vault.open(item.file, place, sealed)
+
+    def on_air(self, recording: str) -> bool:
+        """Whether a recording is watched while it grows, and still growing."""
+        with self._lock:
+            state = self._state(recording)
+            return state is not None and state.part is not None and state.status != "sealed"
+
+    def part(self, recording: str, track: TrackState, number: int) -> Item | None:
+        """One part of a track of a live recording, from its state as the caller knows it."""
+        return _part_of(recording, track, number)
+
+    def follower(self, recording: str) -> Follower:
+        """A journal to follow by oneself; raises InvalidName."""
+        return Follower(self._root / recording_name(recording) / JOURNAL)
 
     def _known(self, recording: str) -> State:
         state = self._state(recording)
@@ -139,30 +148,20 @@ class Library:
 
     def _state(self, recording: str) -> State | None:
         """The journal's present state; only what was added since the last look is read."""
-        try:
-            path = self._root / recording_name(recording) / JOURNAL
-            figures = path.stat()
-        except (InvalidName, OSError):
-            return None
         followed = self._followed.get(recording)
-        if followed is None or followed.inode != figures.st_ino or figures.st_size < followed.offset:
-            followed = self._followed[recording] = _Followed()
-            followed.inode = figures.st_ino
+        if followed is None:
+            try:
+                followed = self.follower(recording)
+            except InvalidName:
+                return None
+        state = followed.look()
+        if state is None:
+            return None
+        self._followed[recording] = followed
         self._followed.move_to_end(recording)
         while len(self._followed) > self._remembered:
             self._followed.popitem(last=False)
-        if figures.st_size > followed.offset:
-            with path.open("rb") as stream:
-                stream.seek(followed.offset)
-                lines, size = decode(stream.read())
-            followed.offset += size
-            for line in lines:
-                try:
-                    followed.state.apply(line)
-                except Malformed:
-                    # A line of a later version, or one that a crash left half a story: the rest is still told.
-                    continue
-        return followed.state if followed.state.recording else None
+        return state
 
 
 def _participant_playlist(state: State, name: str) -> str | None:
@@ -180,7 +179,7 @@ def _find(state: State, path: str) -> Item | None:
         return _text(text) if text is not None else None
     if match := _FILLING_INIT.fullmatch(path):
         return _made(init_section(CONFIGS[_CODECS[match[1]]]), "video/mp4")
-    for pattern, finder in ((_INDEX, _index), (_INIT, _init), (_SEGMENT, _segment), (_FILLING, _filling)):
+    for pattern, finder in _FINDERS:
         if match := pattern.fullmatch(path):
             track = state.tracks.get(match[1])
             number = int(match[2]) if pattern.groups > 1 else 0
@@ -205,13 +204,31 @@ def _segment(state: State, track: TrackState, msn: int) -> Item | None:
 
 
 def _filling(state: State, track: TrackState, msn: int) -> Item | None:
-    if msn in track.segments or msn > state.closed:
+    if msn in track.segments or msn > finished(state, track):
         return None
     for span in cover(state, track):
-        if span.msn == msn:
+        if span.msn == msn and not span.gap:
             data = filling(span.codec, msn << 10 | 1, span.start, span.end)
             return _made(data, f"{track.kind}/mp4")
     return None
+
+
+def _part(state: State, track: TrackState, number: int) -> Item | None:
+    """A part of what is watched while it is recorded, a while longer than playlists list it."""
+    return _part_of(state.recording, track, number)
+
+
+def _part_of(recording: str, track: TrackState, number: int) -> Item | None:
+    found = track.part(number)
+    if found is None or found[1].gap:
+        return None
+    msn, part = found
+    kind = f"{track.kind}/mp4"
+    if part.bytes == 0:
+        black = filling(filling_codec(track), msn << 10 | 1, part.start, part.start + part.duration)
+        return _made(black, kind)
+    file = f"{recording}/{track.name}/{segment_file(msn)}"
+    return Item(kind, part.bytes, f"{msn}-{part.offset}-{part.bytes}", file=file, offset=part.offset)
 
 
 def _text(text: str) -> Item:
@@ -224,3 +241,12 @@ def _made(data: bytes, content_type: str) -> Item:
 
 def _stored(state: State, track: TrackState, name: str, size: int, digest: str) -> Item:
     return Item(f"{track.kind}/mp4", size, digest[:32], file=f"{state.recording}/{track.name}/{name}")
+
+
+_FINDERS: tuple[tuple[re.Pattern[str], Callable[[State, TrackState, int], Item | None]], ...] = (
+    (_INDEX, _index),
+    (_INIT, _init),
+    (_SEGMENT, _segment),
+    (_FILLING, _filling),
+    (_PART, _part),
+)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from recorder.errors import InvalidName
-from tele.domain.media import Source
+from tele.domain.media import Codec, Source
 
 _RECORDING = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARTICIPANT = re.compile(r"[A-Za-z0-9_-]{8,32}")
@@ -44,3 +45,21 @@ def init_file(index: int) -> str:
 
 def segment_file(msn: int) -> str:
     return f"seg-{msn:06d}.m4s"
+
+
+def part_file(number: int) -> str:
+    """Parts count on over segments: that which comes next has a name before it is known where it belongs."""
+    return f"part-{number:06d}.m4s"
+
+
+def filling_file(msn: int) -> str:
+    return f"gap-{msn:06d}.m4s"
+
+
+def filling_init_file(codec: Codec) -> str:
+    return f"gap-init-{codec.lower()}.mp4"
+
+
+def program_date(seconds: float) -> str:
+    """Unix time as EXT-X-PROGRAM-DATE-TIME shows it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

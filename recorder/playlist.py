@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
-from recorder.coverage import Span, cover, discontinuities
-from recorder.grid import Grid
+from recorder.coverage import cover, discontinuities
 from recorder.journal import State, TrackState
-from recorder.names import init_file, segment_file
+from recorder.names import filling_file, program_date, segment_file
+from recorder.playlist_live import init_address, live_playlist, target_duration, watched
 from tele.domain.media import Codec
+
+_LIVE_RATES: dict[str, int] = {"camera": 2_500_000, "camera-low": 400_000, "screen": 2_500_000}
+"""Bits per second that a rendition is told to need while it may still show what it needs: players ask only once."""
 
 _SOURCE_ORDER = {"camera": 0, "camera-low": 1, "screen": 2}
 
 
-def filling_file(msn: int) -> str:
-    return f"gap-{msn:06d}.m4s"
-
-
-def filling_init_file(codec: Codec) -> str:
-    return f"gap-init-{codec.lower()}.mp4"
-
-
 def media_playlist(state: State, track: TrackState) -> str:
     """One track's playlist; addresses are relative to the track's own folder."""
+    if state.part is not None:
+        return live_playlist(state, track)
     sealed = state.status == "sealed"
     cuts = discontinuities(state)
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{math.ceil(Grid(state.grid).longest / 1000)}",
-        f"#EXT-X-PLAYLIST-TYPE:{'VOD' if sealed else 'EVENT'}",
+        f"#EXT-X-TARGETDURATION:{target_duration(state)}",
+        "#EXT-X-PLAYLIST-TYPE:EVENT",
         "#EXT-X-INDEPENDENT-SEGMENTS",
         "#EXT-X-MEDIA-SEQUENCE:0",
     ]
@@ -39,12 +34,12 @@ def media_playlist(state: State, track: TrackState) -> str:
     for span in cover(state, track):
         if span.msn in cuts:
             lines.append("#EXT-X-DISCONTINUITY")
-        init = _init_address(span)
+        init = init_address(span)
         if init != current:
             lines.append(f'#EXT-X-MAP:URI="{init}"')
             current = init
         start, end = span.start / track.rate, span.end / track.rate
-        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date(state.started + start)}")
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{program_date(state.started + start)}")
         # The difference of rounded positions: errors do not add up over hours.
         lines.append(f"#EXTINF:{round(end, 5) - round(start, 5):.5f},")
         lines.append(segment_file(span.msn) if span.segment else filling_file(span.msn))
@@ -53,18 +48,31 @@ def media_playlist(state: State, track: TrackState) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _init_address(span: Span) -> str:
-    if span.init is not None:
-        return init_file(span.init)
-    # Silence is decoded by the same configuration as sound.
-    return init_file(0) if span.codec == "opus" else filling_init_file(span.codec)
-
-
 def multivariant(state: State) -> str:
-    """index.m3u8: each video rendition with the sound of its participant; the sound alone where there is no video."""
+    """index.m3u8: each video rendition with the sound of its participant; the sound alone where there is no video.
+
+    Of a lecture the speaker: the camera in its qualities, and the sound alone.
+    """
     tracks = _playable(state)
     videos = [track for track in tracks if track.kind == "video"]
-    return _multivariant(videos or tracks, tracks, "")
+    if state.part is None:
+        return _multivariant(videos or tracks, tracks, "")
+    return _multivariant(_lecture(state, videos, tracks), tracks, "", live=True)
+
+
+def _lecture(state: State, videos: list[TrackState], tracks: list[TrackState]) -> list[TrackState]:
+    """What a player may choose between by itself: one speaker's camera in its qualities, and the sound alone.
+
+    The screen and whoever comes on stage are other pictures, not other qualities: they have playlists of their own.
+    """
+    host = state.options.get("host")
+    cameras = [track for track in videos if track.source in ("camera", "camera-low")] or videos
+    mine = [track for track in cameras if track.participant == host] or cameras
+    mine = [track for track in mine if track.participant == mine[0].participant]
+    if not mine:
+        return tracks
+    sound = _sound_of(mine[0], tracks)
+    return [*mine, sound] if sound else mine
 
 
 def participant_playlist(state: State, participant: str) -> str | None:
@@ -72,7 +80,9 @@ def participant_playlist(state: State, participant: str) -> str | None:
     tracks = [track for track in _playable(state) if track.participant == participant]
     cameras = [track for track in tracks if track.source in ("camera", "camera-low")]
     sounds = [track for track in tracks if track.source == "microphone"]
-    return _multivariant(cameras or sounds, sounds, "../") if cameras or sounds else None
+    live = state.part is not None
+    variants = cameras + sounds if live else cameras or sounds
+    return _multivariant(variants, sounds, "../", live=live) if variants else None
 
 
 def screen_playlist(state: State, participant: str) -> str | None:
@@ -80,15 +90,24 @@ def screen_playlist(state: State, participant: str) -> str | None:
     tracks = [track for track in _playable(state) if track.participant == participant]
     screens = [track for track in tracks if track.source == "screen"]
     sounds = [track for track in tracks if track.source == "screen-audio"]
+    if state.part is not None:
+        # Slides and sound: all that a thin line needs of a lecture.
+        sounds = sounds or [track for track in tracks if track.source == "microphone"]
+        return _multivariant(screens + sounds, sounds, "../", live=True) if screens else None
     return _multivariant(screens, sounds, "../") if screens else None
 
 
 def _playable(state: State) -> list[TrackState]:
-    tracks = [track for track in state.tracks.values() if any(msn <= state.closed for msn in track.segments)]
+    if state.part is not None:
+        tracks = watched(state)
+    else:
+        tracks = [track for track in state.tracks.values() if any(msn <= state.closed for msn in track.segments)]
     return sorted(tracks, key=lambda track: (_SOURCE_ORDER.get(track.source, 9), track.name))
 
 
-def _multivariant(variants: Sequence[TrackState], tracks: Sequence[TrackState], base: str) -> str:
+def _multivariant(
+    variants: Sequence[TrackState], tracks: Sequence[TrackState], base: str, *, live: bool = False
+) -> str:
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     groups: dict[str, TrackState] = {}
     streams: list[str] = []
@@ -96,7 +115,7 @@ def _multivariant(variants: Sequence[TrackState], tracks: Sequence[TrackState], 
         sound = _sound_of(track, tracks)
         if sound is not None:
             groups[sound.name] = sound
-        streams += _stream(track, sound, base)
+        streams += _stream(track, sound, base, live=live)
     for name, sound in groups.items():
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{name}",NAME="{sound.participant}",DEFAULT=YES,AUTOSELECT=YES,'
@@ -114,10 +133,10 @@ def _sound_of(track: TrackState, tracks: Iterable[TrackState]) -> TrackState | N
     return next((own[source] for source in wanted if source in own), None)
 
 
-def _stream(track: TrackState, sound: TrackState | None, base: str) -> list[str]:
+def _stream(track: TrackState, sound: TrackState | None, base: str, *, live: bool) -> list[str]:
     together = [track] if sound is None else [track, sound]
-    peak = sum(_rates(t)[0] for t in together)
-    average = sum(_rates(t)[1] for t in together)
+    rates = [_rates(t, live=live) for t in together]
+    peak, average = sum(rate[0] for rate in rates), sum(rate[1] for rate in rates)
     attributes = [f"BANDWIDTH={peak}", f"AVERAGE-BANDWIDTH={average}"]
     attributes.append('CODECS="{}"'.format(",".join(codec for t in together for codec in codecs(t))))
     if track.kind == "video":
@@ -128,12 +147,14 @@ def _stream(track: TrackState, sound: TrackState | None, base: str) -> list[str]
     return ["#EXT-X-STREAM-INF:" + ",".join(attributes), f"{base}{track.name}/index.m3u8"]
 
 
-def _rates(track: TrackState) -> tuple[int, int]:
+def _rates(track: TrackState, *, live: bool) -> tuple[int, int]:
     """Peak and average bits per second of a track's segments; the peak leaves out those too short to tell."""
     segments = track.segments.values()
     whole, ticks = sum(s.bytes for s in segments), sum(s.end - s.start for s in segments)
     average = whole * 8 * track.rate // max(1, ticks)
     peaks = [s.bytes * 8 * track.rate // (s.end - s.start) for s in segments if s.end - s.start >= track.rate]
+    if live:
+        peaks.append(_LIVE_RATES.get(track.source, 64_000))
     return max([average, *peaks, 1]), max(1, average)
 
 
@@ -152,7 +173,3 @@ def resolution(track: TrackState) -> tuple[int, int]:
     """Width and height of the largest picture, (0, 0) for sound."""
     largest = max((init.config for init in track.inits), key=lambda c: c.width * c.height, default=None)
     return (largest.width, largest.height) if largest else (0, 0)
-
-
-def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -190,8 +190,11 @@ class Recorder:
             if journal.exists():
                 # Not even its first line is whole: put aside for whoever wants to look, and begun afresh.
                 journal.replace(journal.with_suffix(".broken"))
-            grid = float(options.get("grid") or (settings.live_grid if options.get("low_latency") else settings.grid))
+            live = bool(options.get("low_latency"))
+            grid = float(options.get("grid") or (settings.live_grid if live else settings.grid))
             milliseconds = round(min(60.0, max(1.0, grid)) * 1000)
+            if live:
+                options = {**options, "part": round(settings.live_part * 1000)}
             return State(recording, room, self._wall(), milliseconds, dict(options))
 
     async def _begin(self, active: Running) -> None:

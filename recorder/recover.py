@@ -16,7 +16,7 @@ from typing import Any
 from recorder.disk import JOURNAL, MANIFEST, Disk
 from recorder.errors import Malformed, UnknownRecording
 from recorder.fmp4 import scan
-from recorder.journal import Line, State, TrackState, decode, encode
+from recorder.journal import BLACK, Line, State, TrackState, decode, encode
 from recorder.names import segment_file
 from recorder.summary import summarise
 from recorder.vault import Vault
@@ -47,7 +47,9 @@ def _repair(disk: Disk, vault: Vault, recording: str, descriptor: int) -> tuple[
         os.truncate(path, whole)
     lines: list[Line] = []
     for track in state.tracks.values():
-        if track.open is not None:
+        if track.open is not None and track.open.init == BLACK:
+            lines.append({"track": track.name, "black": track.open.msn, "start": track.open.start, "end": track.edge})
+        elif track.open is not None:
             lines += _end_segment(disk, vault, recording, track, track.open.msn)
     for line in lines:
         state.apply(line)

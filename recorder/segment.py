@@ -22,24 +22,32 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class SegmentOpened:
+    """`config` is None for one of which nothing is stored: black stands there while a picture is absent."""
+
     msn: int
     start: int
-    config: Config
+    config: Config | None
 
 
 @dataclass(frozen=True, slots=True)
 class PartClosed:
-    """A run of samples, final: what is written, and for low latency published, as one piece."""
+    """A run of samples, final: what is written, and for low latency published, as one piece.
+
+    `duration` is what a playlist says of it and `gap` how long nothing more follows; the last of its samples is shown
+    through the gap, for a player does not stand holes well. Without samples it is a piece of black.
+    """
 
     msn: int
     index: int
     start: int
     duration: int
     samples: tuple[Sample, ...]
+    gap: int = 0
 
     @property
     def independent(self) -> bool:
-        return self.samples[0].key
+        """Whether decoding can begin in it."""
+        return not self.samples or any(sample.key for sample in self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,20 @@ Output = SegmentOpened | PartClosed | SegmentClosed | GapFound
 GAP = 1.0
 """Seconds; shorter interruptions are counted as lost frames alone."""
 
+FULL = 0.85
+"""How much of the target duration every part must reach for low latency (RFC 8216bis §4.4.4.9)."""
+
 
 class Segmenter:
     """Cuts one track's samples into parts of at most `part` seconds and hands them on at once."""
 
-    def __init__(self, grid: Grid, config: Config, part: float, *, last: int = -1, end: int = 0) -> None:
-        """`last` and `end`: the last segment's number and end when an earlier recording of the track is continued."""
+    def __init__(
+        self, grid: Grid, config: Config, part: float, *, live: bool = False, last: int = -1, end: int = 0
+    ) -> None:
+        """`live`: parts are published as they close, so that `part` is the target of all.
+
+        `last` and `end`: the last segment's number and end when an earlier recording of the track is continued.
+        """
         self.grid = grid
         self.config = config
         self.rate = config.rate
@@ -76,7 +92,9 @@ class Segmenter:
         self.end = end
         self.floor = last + 1
         self.is_open = False
+        self.live = live
         self._part = round(part * config.rate)
+        self._full = round(part * config.rate * FULL) if live else self._part + 1
         self._samples: list[Sample] = []
         self._part_start = 0
         self._part_index = 0
@@ -100,30 +118,40 @@ class Segmenter:
             return max(following, self.floor)
         return interval
 
-    def _begin(self, msn: int, start: int) -> list[Output]:
+    def _begin(self, msn: int, start: int, *, black: bool = False) -> list[Output]:
         self.is_open = True
         self.last = msn
         self.floor = max(self.floor, msn)
         self.end = self._start = self._part_start = start
         self._part_index = self._count = 0
-        return [SegmentOpened(msn, start, self.config)]
+        return [SegmentOpened(msn, start, None if black else self.config)]
 
-    def _append(self, sample: Sample) -> list[Output]:
-        """Add a sample; the part is closed before the sample that would make it longer than it may be."""
+    def _append(self, sample: Sample, *, standing: bool = False) -> list[Output]:
+        """Add a sample; the part is closed before the sample that would make it longer than it may be.
+
+        A `standing` picture has nothing after it that needs it: where it lasts longer than a part, a gap follows.
+        """
         outputs: list[Output] = []
-        if self._samples and self.end + sample.duration - self._part_start > self._part:
+        gap = standing and self.live and sample.duration > self._part
+        if self._samples and not gap and self.end + sample.duration - self._part_start > self._part:
             outputs = self._flush()
         self._samples.append(sample)
         self.end += sample.duration
         self._count += 1
+        if gap:
+            outputs += self._flush(self._part)
+        elif self.end - self._part_start >= self._full:
+            outputs += self._flush()
         return outputs
 
-    def _flush(self) -> list[Output]:
+    def _flush(self, told: int | None = None) -> list[Output]:
+        """Hand on what there is; `told` is how much of it a playlist tells of, the rest being a gap."""
         if not self._samples:
             return []
-        duration = self.end - self._part_start
-        part = PartClosed(self.last, self._part_index, self._part_start, duration, tuple(self._samples))
-        self._samples = []
+        length = self.end - self._part_start
+        duration = length if told is None else told
+        samples, self._samples = tuple(self._samples), []
+        part = PartClosed(self.last, self._part_index, self._part_start, duration, samples, length - duration)
         self._part_index += 1
         self._part_start = self.end
         return [part]

@@ -19,10 +19,13 @@ PATIENCE = 1.0
 
 
 class AudioSegmenter(Segmenter):
-    """One audio track; `attached` is false while nobody publishes it, then the open segment is filled to its end."""
+    """One audio track; `attached` is false while nobody publishes it, then the open segment is filled to its end.
 
-    def __init__(self, grid: Grid, part: float, *, last: int = -1, end: int = 0) -> None:
-        super().__init__(grid, OPUS, part, last=last, end=end)
+    In a live recording silence goes on beyond, so that whoever listens is not left waiting.
+    """
+
+    def __init__(self, grid: Grid, part: float, *, live: bool = False, last: int = -1, end: int = 0) -> None:
+        super().__init__(grid, OPUS, part, live=live, last=last, end=end)
         self.attached = True
         self.dropped = 0
         self.silence = 0
@@ -67,12 +70,17 @@ class AudioSegmenter(Segmenter):
         if missing >= opus.FRAME:
             if self._filled_from is None:
                 self._filled_from = self.end
-            if not self.attached:
+            leaving = not (self.attached or self.live)
+            if leaving:
                 missing = min(missing, max(0, self.ticks(self.grid.end(self.last)) - self.end + opus.FRAME - 1))
             outputs += self._fill(missing // opus.FRAME * opus.FRAME)
-            if not self.attached and self.end >= self.ticks(self.grid.end(self.last)):
+            if leaving and self.end >= self.ticks(self.grid.end(self.last)):
                 return outputs + self._shut()
         return outputs + self._flush_overdue(now)
+
+    def resume(self, at: int) -> list[Output]:
+        """A live recording goes on at `at` milliseconds; nobody publishes the track yet."""
+        return self._begin(self.grid.index(at), max(self.ticks(at), self.end))
 
     def finish(self, at: int) -> list[Output]:
         """The recording pauses or ends at `at` milliseconds."""

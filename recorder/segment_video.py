@@ -22,7 +22,9 @@ LAG = 1200
 """Milliseconds that frames may be behind the clock: network and the wait for retransmissions."""
 
 
-class _Pending(NamedTuple):
+class Pending(NamedTuple):
+    """A frame whose duration is not known before the next one."""
+
     time: int
     data: bytes
     key: bool
@@ -31,12 +33,22 @@ class _Pending(NamedTuple):
 class VideoSegmenter(Segmenter):
     """One video track. `waiting` is true while only a keyframe can be used."""
 
-    def __init__(self, grid: Grid, config: Config, part: float, *, quiet: float, last: int = -1, end: int = 0) -> None:
-        super().__init__(grid, config, part, last=last, end=end)
+    def __init__(
+        self,
+        grid: Grid,
+        config: Config,
+        part: float,
+        *,
+        quiet: float,
+        live: bool = False,
+        last: int = -1,
+        end: int = 0,
+    ) -> None:
+        super().__init__(grid, config, part, live=live, last=last, end=end)
         self.quiet = quiet
         self.waiting = True
         self.dropped = 0
-        self._pending: _Pending | None = None
+        self._pending: Pending | None = None
 
     def frame(self, time: int, data: bytes, config: Config | None, *, after_loss: bool = False) -> list[Output]:
         """Take the next frame in order; `config` is given with keyframes."""
@@ -47,7 +59,7 @@ class VideoSegmenter(Segmenter):
                 return self._drop()
             if time >= self.ticks(self.grid.end(self.last) + LATE):
                 return self._end_at(time) + self._drop()
-            return self._push(_Pending(max(time, pending.time + 1), data, False))
+            return self._push(Pending(max(time, pending.time + 1), data, False))
         if pending is None:
             return self._open(time, data, config)
         time = max(time, pending.time + 1)
@@ -61,12 +73,12 @@ class VideoSegmenter(Segmenter):
             outputs.append(GapFound(pending.time, time))
         self.waiting = False
         if time < boundary:
-            return outputs + self._push(_Pending(time, data, True))
+            return outputs + self._push(Pending(time, data, True))
         self.grid.index(self.grid.end(self.last))
         outputs += self._end_at(time)
         self.config = config
         outputs += self._begin(self.last + 1, time)
-        self._pending = _Pending(time, data, True)
+        self._pending = Pending(time, data, True)
         self.waiting = False
         return outputs
 
@@ -111,22 +123,23 @@ class VideoSegmenter(Segmenter):
                 return self._drop()
         self.config = config
         self.waiting = False
-        self._pending = _Pending(start, data, True)
+        self._pending = Pending(start, data, True)
         return self._begin(msn, start)
 
-    def _push(self, frame: _Pending) -> list[Output]:
+    def _push(self, frame: Pending) -> list[Output]:
         """The frame before gets its duration and goes; this one waits for its own."""
         pending = self._pending
         assert pending is not None
         self._pending = frame
-        return self._append(Sample(pending.data, frame.time - pending.time, pending.key))
+        return self._append(Sample(pending.data, frame.time - pending.time, pending.key), standing=frame.key)
 
     def _end_at(self, time: int) -> list[Output]:
         pending = self._pending
         assert pending is not None
         self._pending = None
         self.waiting = True
-        return self._append(Sample(pending.data, max(1, time - pending.time), pending.key)) + self._close()
+        last = Sample(pending.data, max(1, time - pending.time), pending.key)
+        return self._append(last, standing=True) + self._close()
 
     def _drop(self) -> list[Output]:
         self.waiting = True

@@ -82,6 +82,8 @@ class Session:
         self.refused = 0
         self._settings = settings
         self._past = state.tracks
+        self._room = state.room
+        self._target = state.part
         self._grid = Grid(state.grid, state.starts)
         self._logged = len(state.starts)
         self._closed = state.closed
@@ -91,14 +93,24 @@ class Session:
         self._clocks: dict[str, SenderClock] = {}
         self._configs = {name: [init.config for init in track.inits] for name, track in state.tracks.items()}
         self._inits: dict[str, int] = {}
-        self._resumed = state.closed >= 0
-        if self._resumed:
+        self._resumed_at: int | None = None
+        if state.closed >= 0:
             # What is missing since then becomes intervals of their own, in which every track is absent.
-            self._grid.finish(round(now * 1000))
+            self._resumed_at = self._grid.finish(round(now * 1000))
+            self._grid.cuts += [state.closed + 1, len(self._grid.starts) - 1]
 
     def begin(self, now: float) -> list[Command]:
         """The first commands of a recording that starts or goes on."""
-        return [Log({"state": "recording", "at": round(now * 1000)}), *self._boundaries(), *self._close_intervals(now)]
+        commands: list[Command] = [Log({"state": "recording", "at": round(now * 1000)}), *self._boundaries()]
+        if self._target is not None and self._resumed_at is not None:
+            # Whoever watches goes on watching, though nobody has come back yet.
+            for name, past in self._past.items():
+                if past.segments:
+                    codec = past.inits[past.last.init].config.codec if past.last else "opus"
+                    track = Track("", self._room, past.participant, past.source, past.kind, codec)
+                    lane = self._lanes[name] = self._lane(track, name)
+                    commands += self._commands(lane, lane.resume(self._resumed_at), now)
+        return commands + self._close_intervals(now)
 
     def track_opened(self, track: Track, now: float) -> list[Command]:
         try:
@@ -117,7 +129,7 @@ class Session:
             self.refused += 1
             return []
         if lane is None:
-            lane = self._lanes[name] = Lane(track, name, self._grid, self._settings, past)
+            lane = self._lanes[name] = self._lane(track, name)
         if lane.publication is not None:
             self._by_publication.pop(lane.publication, None)
         lane.attach(track, self._clocks.setdefault(track.participant, SenderClock()))
@@ -177,13 +189,21 @@ class Session:
     def publications(self) -> int:
         return len(self._by_publication)
 
+    def _lane(self, track: Track, name: str) -> Lane:
+        return Lane(track, name, self._grid, self._settings, self._past.get(name), self._target)
+
     def _asks(self, lane: Lane, now: float) -> list[Command]:
         return [AskKeyframe(lane.publication)] if lane.wants_key(now) and lane.publication is not None else []
 
     def _boundaries(self) -> list[Command]:
-        fresh = self._grid.starts[self._logged :]
-        self._logged += len(fresh)
-        return [Log({"boundary": start}) for start in fresh]
+        grid, commands = self._grid, list[Command]()
+        for start in grid.starts[self._logged :]:
+            commands.append(Log({"boundary": start}))
+        self._logged = len(grid.starts)
+        cuts, grid.cuts = grid.cuts, []
+        if self._target is not None:
+            commands += [Log({"cut": interval}) for interval in cuts]
+        return commands
 
     def _close_intervals(self, now: float) -> list[Command]:
         """Intervals to which nobody can add any more are done with for readers."""
@@ -204,25 +224,38 @@ class Session:
         return commands
 
     def _commands(self, lane: Lane, outputs: Iterable[Output], now: float) -> list[Command]:
-        commands: list[Command] = []
+        outputs = list(outputs)
+        # Readers learn of a boundary, and that it is a cut, before anything stands behind it.
+        commands = self._boundaries() if len(self._grid.starts) > self._logged else []
         for output in outputs:
             if isinstance(output, PartClosed):
-                sequence = (output.msn << 10 | output.index & 1023) + 1
-                data = fragment(sequence, output.start, output.samples)
-                commands.append(Append(lane.name, segment_file(output.msn), data))
+                commands += self._part(lane.name, output)
             elif isinstance(output, SegmentOpened):
                 commands += self._opened(lane, output, now)
             elif isinstance(output, SegmentClosed):
-                commands.append(Close(lane.name, segment_file(output.msn), self._segment_line(lane.name, output)))
+                commands.append(self._segment(lane.name, output))
             elif isinstance(output, GapFound):
                 commands.append(Log({"track": lane.name, "gap": [output.start, output.end]}))
-        if len(self._grid.starts) > self._logged:
-            commands += self._boundaries()
+        return commands
+
+    def _part(self, name: str, part: PartClosed) -> list[Command]:
+        commands: list[Command] = []
+        size = 0
+        if part.samples:
+            sequence = (part.msn << 10 | part.index & 1023) + 1
+            data = fragment(sequence, part.start, part.samples)
+            size = len(data)
+            commands.append(Append(name, segment_file(part.msn), data))
+        if self._target is not None:
+            told = [part.index, part.duration, size, int(part.independent), part.gap]
+            commands.append(Log({"track": name, "part": told}))
         return commands
 
     def _opened(self, lane: Lane, opened: SegmentOpened, now: float) -> list[Command]:
         commands: list[Command] = []
         name = lane.name
+        if opened.config is None:
+            return [Log({"track": name, "open": opened.msn, "start": opened.start})]
         if not lane.started:
             lane.started = True
             start = max(opened.start, round(now * lane.segmenter.rate)) if lane.kind == "audio" else opened.start
@@ -244,12 +277,8 @@ class Session:
         configs.append(config)
         return len(configs) - 1, False
 
-    def _segment_line(self, name: str, closed: SegmentClosed) -> Line:
-        return {
-            "track": name,
-            "segment": closed.msn,
-            "init": self._inits[name],
-            "start": closed.start,
-            "end": closed.end,
-            "samples": closed.samples,
-        }
+    def _segment(self, name: str, closed: SegmentClosed) -> Command:
+        if not closed.samples:
+            return Log({"track": name, "black": closed.msn, "start": closed.start, "end": closed.end})
+        line: Line = {"track": name, "segment": closed.msn, "init": self._inits[name], "start": closed.start}
+        return Close(name, segment_file(closed.msn), {**line, "end": closed.end, "samples": closed.samples})

@@ -19,6 +19,10 @@ class RecorderSettings:
     part: float = 0.35
     """What is written at once, and what a crash may lose."""
 
+    live_part: float = 0.34
+    """The same where `low_latency` is asked for, and what players are told as the target: at 10, 12.5, 15, 20, 24, 25
+    and 30 pictures a second there is a number of pictures that fills 85 to 100 % of it."""
+
     sync: Literal["never", "segment", "part"] = "segment"
     """When fdatasync is called. A killed process loses nothing of what was written; only a power cut does."""
 
@@ -33,6 +37,9 @@ class RecorderSettings:
 
     quiet_screen: float = 5.0
     """The same for a screen, of which little may change."""
+
+    live_quiet: float = 1.5
+    """The same for both where `low_latency` is asked for: viewers stand still so long, then black goes on in time."""
 
     ask_every: float = 0.5
     """Between two requests for a keyframe that has not come."""

@@ -1,14 +1,19 @@
-"""The HTTP side of replay: a recording's playlists and media under /media/, for those who may see it."""
+"""The HTTP side of replay and live: playlists and media under /media/, for those who may see them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
+from recorder.broadcast import Broadcast, Overdue, Shown
+from recorder.directives import BadDirective, parse
 from recorder.errors import StorageFailed
-from recorder.library import Item, Library
+from recorder.library import PLAYLIST_TYPE, Item, Library
+from recorder.memory import LARGEST, Held, Memory
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
 """Called with the request and the recording's id before anything is looked up; raises the HTTP error to answer with."""
@@ -16,52 +21,145 @@ Authorise = Callable[[web.Request, str], Awaitable[None]]
 CHUNK = 256 * 1024
 """Bytes read and sent at once: little enough that a thousand viewers do not fill the memory."""
 
+MEMORY = 96 * 1024 * 1024
+"""Bytes that are kept in memory of what many watch: a minute of a hundred tracks at 1 Mbit/s."""
 
-def routes(library: Library, authorise: Authorise) -> list[web.RouteDef]:
-    """GET and HEAD of `/media/{recording}/{path}`, with single byte ranges and conditional requests (RFC 9110)."""
+PLAYLIST_FRESH = 1
+BLOCKED_FRESH = 36
+MEDIA_FRESH = 3600
+"""Seconds that a cache in front may keep a playlist that was asked for without and with directives, and media."""
 
-    async def media(request: web.Request) -> web.StreamResponse:
+_INDEX = re.compile(r"([A-Za-z0-9_-]{1,64})/index\.m3u8")
+_PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
+
+
+class _Views:
+    def __init__(self, library: Library, authorise: Authorise, *, shared_cache: bool) -> None:
+        self.memory = Memory(MEMORY, time.monotonic)
+        self.broadcast = Broadcast(library, self.memory)
+        self._library = library
+        self._authorise = authorise
+        self._shared_cache = shared_cache
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
         recording, path = request.match_info["recording"], request.match_info["path"]
-        await authorise(request, recording)
-        item = await asyncio.to_thread(library.find, recording, path)
+        await self._authorise(request, recording)
+        try:
+            if (match := _INDEX.fullmatch(path)) is not None:
+                asked = parse(request.query)
+                shown = await self.broadcast.playlist(recording, match[1], asked)
+                if shown is not None:
+                    return self._playlist(request, shown, blocked=asked.msn is not None, skip=asked.skip)
+            elif (match := _PART.fullmatch(path)) is not None:
+                held = await self.broadcast.part(recording, match[1], int(match[2]))
+                if held is not None:
+                    return self._held(request, held)
+        except BadDirective as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        except Overdue as error:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from error
+        if path.endswith(".m3u8"):
+            return await self._stored(request, recording, path)
+        held = await self.memory.load((recording, path), lambda: self._read(recording, path))
+        return self._held(request, held) if held is not None else await self._stored(request, recording, path)
+
+    async def close(self, _: web.Application) -> AsyncIterator[None]:
+        """For an application's cleanup_ctx."""
+        yield
+        self.broadcast.close()
+
+    async def _read(self, recording: str, path: str) -> tuple[Item, bytes] | None:
+        """A file that fits into memory."""
+
+        def read() -> tuple[Item, bytes] | None:
+            item = self._library.find(recording, path)
+            if item is None or item.size > LARGEST:
+                return None
+            try:
+                return item, self._library.read_item(item, 0, item.size)
+            except StorageFailed:
+                return None
+
+        return await asyncio.to_thread(read)
+
+    async def _stored(self, request: web.Request, recording: str, path: str) -> web.StreamResponse:
+        item = await asyncio.to_thread(self._library.find, recording, path)
         if item is None:
             raise web.HTTPNotFound
-        return await _answer(request, library, item)
+        headers = self._headers(item.content_type, PLAYLIST_FRESH if path.endswith(".m3u8") else MEDIA_FRESH)
+        answer = _begin(request, item, headers)
+        if isinstance(answer, web.Response):
+            return answer
+        response, start, end = answer
+        return await _send(request, response, self._library, item, start, end)
 
-    return [web.get("/media/{recording}/{path:.+}", media)]
+    def _held(self, request: web.Request, held: Held) -> web.StreamResponse:
+        headers = self._headers(held.item.content_type, MEDIA_FRESH)
+        answer = _begin(request, held.item, headers)
+        if isinstance(answer, web.Response):
+            return answer
+        response, start, end = answer
+        data = held.data if end - start == len(held.data) else held.data[start:end]
+        return web.Response(body=data, status=response.status, headers=response.headers)
+
+    def _playlist(self, request: web.Request, shown: Shown, *, blocked: bool, skip: bool) -> web.Response:
+        """A playlist of a live recording: the same bytes for everyone who asks the same."""
+        headers = self._headers(PLAYLIST_TYPE, BLOCKED_FRESH if blocked else PLAYLIST_FRESH)
+        headers["Vary"] = "Accept-Encoding"
+        body = shown.delta if skip else shown.full
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return web.Response(body=body.gzip, headers=headers)
+        return web.Response(body=body.plain, headers=headers)
+
+    def _headers(self, content_type: str, fresh: int) -> dict[str, str]:
+        headers = {
+            "Content-Type": content_type,
+            "X-Content-Type-Options": "nosniff",
+            # What one viewer may see is nobody else's, and may be withdrawn tomorrow: a browser asks each time whether
+            # what it keeps may still be shown, which costs it an empty answer.
+            "Cache-Control": "private, no-cache",
+        }
+        if self._shared_cache:
+            # For nginx in front, which asks for leave (auth_request) before it answers, and keeps this line to itself.
+            headers["X-Accel-Expires"] = str(fresh)
+        return headers
 
 
-async def _answer(request: web.Request, library: Library, item: Item) -> web.StreamResponse:
-    headers = {
-        "Content-Type": item.content_type,
-        "ETag": f'"{item.etag}"',
-        "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-        # What one viewer may see is nobody else's, and may be withdrawn tomorrow: a browser asks each time whether what
-        # it keeps may still be shown, which costs it an empty answer.
-        "Cache-Control": "private, no-cache",
-    }
+def routes(library: Library, authorise: Authorise, *, shared_cache: bool = False) -> list[web.RouteDef]:
+    """GET and HEAD of `/media/{recording}/{path}`, with single byte ranges and conditional requests (RFC 9110).
+
+    `shared_cache`: a cache stands in front that asks for leave for each request before it answers.
+    """
+    return [web.get("/media/{recording}/{path:.+}", _Views(library, authorise, shared_cache=shared_cache).media)]
+
+
+def _begin(
+    request: web.Request, item: Item, headers: dict[str, str]
+) -> web.Response | tuple[web.StreamResponse, int, int]:
+    """The whole answer where it has no body; else its beginning, and from which byte to which it goes on."""
+    headers["ETag"] = f'"{item.etag}"'
+    headers["Accept-Ranges"] = "bytes"
     if any(tag.value in (item.etag, "*") for tag in request.if_none_match or ()):
         return web.Response(status=304, headers=headers)
     start, end, status = 0, item.size, 200
     if (wanted := _range(request, item)) is not None:
         start, end = wanted
         if start >= end:
-            headers = {"Content-Range": f"bytes */{item.size}"}
-            return web.Response(status=416, headers=headers)
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{item.size}"})
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{item.size}"
         status = 206
     response = web.StreamResponse(status=status, headers=headers)
-    response.content_length = end - start
-    if request.method == "HEAD":
-        await response.prepare(request)
-        return response
-    return await _send(request, response, library, item, start, end)
+    return response, start, end
 
 
 async def _send(
     request: web.Request, response: web.StreamResponse, library: Library, item: Item, start: int, end: int
 ) -> web.StreamResponse:
+    response.content_length = end - start
+    if request.method == "HEAD":
+        await response.prepare(request)
+        return response
     try:
         chunk = await asyncio.to_thread(library.read_item, item, start, min(end, start + CHUNK))
     except StorageFailed as error:
