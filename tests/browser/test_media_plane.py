@@ -99,10 +99,14 @@ async def site() -> AsyncIterator[Site]:
     assert not {name: count for name, count in stats.items() if name.endswith("_errors")}
 
 
-async def enter(browser: Browser, site: Site, name: str, codecs: list[str] | None = None, **query: str) -> Page:
-    """A person's page, in the room and publishing."""
+async def enter(
+    browser: Browser, site: Site, name: str, codecs: list[str] | None = None, script: str = "", **query: str
+) -> Page:
+    """A person's page, in the room and publishing; `script` runs before the page's own."""
     context = await browser.new_context(permissions=["camera", "microphone"])
     page = await context.new_page()
+    if script:
+        await page.add_init_script(script)
     words = "".join(f"&{key}={value}" for key, value in query.items())
     await page.goto(f"http://127.0.0.1:{site.port}/?room=case&name={name}{words}")
     await page.evaluate("codecs => start(codecs)", codecs or ["H264", "VP9"])
