@@ -24,14 +24,14 @@ CHUNK = 65_536
 class TcpLine:
     """Everything that connects to `port` reaches the server. `dead` stops the bytes; `move` orphans what is open."""
 
-    def __init__(self, server_port: int) -> None:
-        self._server_port = server_port
+    def __init__(self, server: tuple[str, int], port: int) -> None:
+        self._address = server
         self._tasks = Tasks(Counters())
         self._alive = asyncio.Event()
         self._alive.set()
         self._server: asyncio.Server | None = None
         self._generation = 0
-        self.port = 0
+        self.port = port
 
     @property
     def dead(self) -> bool:
@@ -47,8 +47,8 @@ class TcpLine:
         self._generation += 1
 
     async def open(self) -> None:
-        """Listen on a free loopback port."""
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        """Listen on its loopback port."""
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class TcpLine:
         with contextlib.closing(writer):
             await self._passable(CONNECT_TIMEOUT)
             try:
-                onward, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+                onward, back = await asyncio.open_connection(*self._address)
             except OSError:
                 return  # nobody listens: the browser's connection is refused by being closed
             with contextlib.closing(back), contextlib.suppress(ConnectionError):
@@ -113,9 +113,9 @@ class TcpLine:
 
 
 @contextlib.asynccontextmanager
-async def tcp_line(server_port: int) -> AsyncIterator[TcpLine]:
-    """A line for the length of an `async with`."""
-    line = TcpLine(server_port)
+async def tcp_line(server_port: int, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[TcpLine]:
+    """A line for the length of an `async with`, to this host and port; it listens on `port`, 0 is a free one."""
+    line = TcpLine((host, server_port), port)
     await line.open()
     try:
         yield line

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -16,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,10 +191,11 @@ async def measure(call: Call, kind: str, seconds: float, times: int) -> Result:
     return result
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def calling(browser: Browser, folder: Path) -> AsyncIterator[Call]:
     """A recorded call over lines that can be cut; ends with a look at its recording."""
-    with running_server(folder / "data", TELE_MEDIA__BIND=SERVER_SIDE, TELE_MEDIA__HOST=CLIENT_SIDE) as server:
+    lines = {"TELE_MEDIA__BIND": SERVER_SIDE, "TELE_MEDIA__HOST": CLIENT_SIDE}
+    with contextlib.redirect_stdout(sys.stderr), running_server(folder / "data", **lines) as server:
         async with relay(server.media_port) as udp, tcp_line(server.port) as tcp:
             url = f"http://127.0.0.1:{tcp.port}"
             async with person(browser, url, "spec") as specialist, person(browser, url, "gp") as gp:
