@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -33,7 +33,9 @@ _INDEX = re.compile(r"([A-Za-z0-9_-]{1,64})/index\.m3u8")
 _PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
 
 
-class _Views:
+class Views:
+    """What one process serves of its recordings; `close` ends it."""
+
     def __init__(self, library: Library, authorise: Authorise, *, shared_cache: bool) -> None:
         self.memory = Memory(MEMORY, time.monotonic)
         self.broadcast = Broadcast(library, self.memory)
@@ -63,9 +65,12 @@ class _Views:
         held = await self.memory.load((recording, path), lambda: self._read(recording, path))
         return self._held(request, held) if held is not None else await self._stored(request, recording, path)
 
-    async def close(self, _: web.Application) -> AsyncIterator[None]:
-        """For an application's cleanup_ctx."""
-        yield
+    def routes(self) -> list[web.RouteDef]:
+        """GET and HEAD of `/media/{recording}/{path}`, with byte ranges and conditional requests (RFC 9110)."""
+        return [web.get("/media/{recording}/{path:.+}", self.media)]
+
+    def close(self) -> None:
+        """Let go of whoever waits."""
         self.broadcast.close()
 
     async def _read(self, recording: str, path: str) -> tuple[Item, bytes] | None:
@@ -127,11 +132,11 @@ class _Views:
 
 
 def routes(library: Library, authorise: Authorise, *, shared_cache: bool = False) -> list[web.RouteDef]:
-    """GET and HEAD of `/media/{recording}/{path}`, with single byte ranges and conditional requests (RFC 9110).
+    """The routes of a `Views` of its own.
 
     `shared_cache`: a cache stands in front that asks for leave for each request before it answers.
     """
-    return [web.get("/media/{recording}/{path:.+}", _Views(library, authorise, shared_cache=shared_cache).media)]
+    return Views(library, authorise, shared_cache=shared_cache).routes()
 
 
 def _begin(
@@ -196,4 +201,4 @@ def _range(request: web.Request, item: Item) -> tuple[int, int] | None:
     return start, end
 
 
-__all__ = ["Authorise", "Library", "routes"]
+__all__ = ["Authorise", "Library", "Views", "routes"]
