@@ -23,6 +23,8 @@ from signaling.media.transport.mux import Mux
 
 DECIDE_EVERY: Final = 0.1
 """Seconds between two choices; those who receive many wait longer (`DECIDE_MORE` for each slot): it is work."""
+DECIDE_CALMLY: Final = 0.5
+"""The same while all is sent and the line would carry more; a lower estimate is looked at at once."""
 DECIDE_MORE: Final = 0.005
 REFERENCE_TICK: Final = 0.064
 """Seconds of a transport-cc reference time (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
@@ -55,7 +57,8 @@ class Line:
         self._counters = counters
         self._clock = clock
         self._due = 0.0
-        self._wishes: list[Wish] = []
+        self._needed = 0.0
+        """bit/s below which the estimate makes a new choice due."""
         self._epoch = 0
         """The last reference time of its feedback, in 64 ms, not wrapping."""
         self._probing: asyncio.TimerHandle | None = None
@@ -107,14 +110,16 @@ class Line:
 
     def decide(self, fittings: Mapping[str, Fitting], egress: Egress, now: float, *, changed: bool = False) -> None:
         """Send what the line carries. `changed`: the fittings are others than before, so at once."""
+        if now < self._due and not changed and self.downlink.estimator.bitrate >= self._needed:
+            return
         for fitting in fittings.values():
             fitting.subscription.tick(now)
-        if now < self._due and not changed:
-            return
         taken = [(mid, fitting.feed) for mid, fitting in fittings.items() if fitting.accepted]
-        self._due = now + DECIDE_EVERY + DECIDE_MORE * len(taken)
-        self._wishes = [Wish(mid, feed.source, feed.layers) for mid, feed in taken]
-        allocation, probe = self.downlink.decide(self._wishes, egress.number, now)
+        wishes = [Wish(mid, feed.source, feed.layers) for mid, feed in taken]
+        allocation, probe = self.downlink.decide(wishes, egress.number, now)
+        calm = not allocation.wanted and self.downlink.estimator.bitrate >= allocation.everything
+        self._due = now + (DECIDE_CALMLY if calm else DECIDE_EVERY) + DECIDE_MORE * len(taken)
+        self._needed = allocation.everything if calm else 0.0
         self._apply(allocation, fittings, now)
         if probe is not None:
             self._begin_probe(probe, [fitting.subscription for fitting in fittings.values()])
