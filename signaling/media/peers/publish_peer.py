@@ -25,6 +25,10 @@ from tele.domain.media import CLOCK_RATE, Source
 
 REPORT_EVERY: Final = 1.0
 """Seconds between receiver reports."""
+FEEDBACK_EVERY: Final = 0.25
+FEEDBACK_AT: Final = 1_400
+"""Seconds and bytes received after which transport-cc feedback is due, whichever comes first: its 70 bytes are then 5 %
+of what comes. Twenty a second would take a fifth of a line that carries sound alone."""
 
 
 class PublishPeer(Peer):
@@ -53,7 +57,8 @@ class PublishPeer(Peer):
         self._arrivals = ArrivalLog()
         self._transport_cc_extension = 0
         self._audio_level_extension = 0
-        self._next_report = 0.0
+        self._next_report = self._next_feedback = 0.0
+        self._unreported = 0
         self._uplink: Quality = "good"
         self._steady = Steady()
         self._nack_scheduled = False
@@ -104,6 +109,7 @@ class PublishPeer(Peer):
         wide = extensions.get(self._transport_cc_extension)
         if wide is not None and len(wide) == 2:
             self._arrivals.add(int.from_bytes(wide, "big"), now)
+            self._unreported += len(data)
         stream = self._streams.get(header.ssrc)
         if stream is None:
             stream = self._streams.learn(header.ssrc, header.payload_type, lambda: extensions)
@@ -185,14 +191,17 @@ class PublishPeer(Peer):
     # --- feedback -------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Transport-cc, due NACKs and PLIs each time; receiver reports once a second."""
+        """Due transport-cc, NACKs and PLIs each time; receiver reports once a second."""
         super().tick(now)
         if self.keys is None:
             return
         mains = self._streams.mains()
-        feedback = self._arrivals.report(self._ssrc, mains[0].ssrc if mains else 0)
-        if feedback is not None:
-            self._send_rtcp(feedback)
+        if self._unreported >= FEEDBACK_AT or now >= self._next_feedback:
+            self._next_feedback = now + FEEDBACK_EVERY
+            self._unreported = 0
+            feedback = self._arrivals.report(self._ssrc, mains[0].ssrc if mains else 0)
+            if feedback is not None:
+                self._send_rtcp(feedback)
         self._send_nacks(now)
         for key in self.publications:
             self._ask_keyframe(key)
