@@ -19,14 +19,14 @@ type Tracks = Record<"microphone" | "camera" | "screen", MediaStreamTrack | null
  * gets the larger share of a scarce line (WebRTC-priority §4.1): it is what everybody on such a line sees.
  */
 const ENCODINGS: Record<PublishedSource, RTCRtpEncodingParameters> = {
-  microphone: { maxBitrate: 24_000, priority: "high", networkPriority: "high" },
+  microphone: { maxBitrate: 20_000, priority: "high", networkPriority: "high" },
   camera: { maxBitrate: 1_500_000, priority: "low" },
   "camera-low": { maxBitrate: PICTURE_MOST, maxFramerate: 15, scaleResolutionDownBy: 4, priority: "high" },
   screen: { maxBitrate: 2_500_000, maxFramerate: 15, priority: "medium" },
 };
 /** kbit/s, above all that a page sends. */
 const CEILING = 5_000;
-/** Speech stays clear at 24 kbit/s with 26 of headers, and passes a line of 60; at 16 there is room left for what is lost. */
+/** Speech stays clear at 20 kbit/s; with 26 of headers and the feedback it passes a receiver's line of 60. Ours needs a little less. */
 const LEAN_SOUND = 16_000;
 type DegradationPreference = "balanced" | "maintain-framerate" | "maintain-resolution";
 

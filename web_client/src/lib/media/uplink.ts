@@ -33,19 +33,22 @@ export interface UplinkSample {
 const FULL_LEAST = 280_000;
 const SMALL_LEAST = 70_000;
 /** bit/s above which, with the small picture at its best, the large one is worth a try; the sound alone never shows more than this. */
-const FULL_PROMISED = 180_000;
+const FULL_PROMISED = 165_000;
 const SMALL_PROMISED = 55_000;
-/** bit/s of the small picture: it grows while the line stays clear and shrinks before the sound would suffer. */
-export const PICTURE_MOST = 150_000;
+/**
+ * bit/s of the small picture: it grows while the line stays clear and shrinks before the sound would suffer. Its most is what a
+ * receiver's line of 150 kbit/s carries beside the sound and all headers.
+ */
+export const PICTURE_MOST = 70_000;
 const PICTURE_LEAST = 40_000;
-const PICTURE_STEP = 15_000;
+const PICTURE_STEP = 10_000;
 const PICTURE_BACK = 0.7;
 /** Samples after a cut before the next: a full queue takes a while to drain. */
 const PICTURE_PAUSE = 2;
 const BAD_SAMPLES = 2;
 const CLEAN_SAMPLES = 3;
 /** Milliseconds in which a higher mode may find its pace before its estimate counts. */
-const TRIAL = 5_000;
+const TRIAL = 8_000;
 /** A mode that stood so long after a try is established. */
 const PROVEN = 20_000;
 const FIRST_WAIT = 4_000;
