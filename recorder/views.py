@@ -36,7 +36,7 @@ _PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
 class Views:
     """What one process serves of its recordings; `close` ends it."""
 
-    def __init__(self, library: Library, authorise: Authorise, *, shared_cache: bool) -> None:
+    def __init__(self, library: Library, authorise: Authorise, *, shared_cache: bool = False) -> None:
         self.memory = Memory(MEMORY, time.monotonic)
         self.broadcast = Broadcast(library, self.memory)
         self._library = library

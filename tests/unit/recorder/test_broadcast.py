@@ -132,7 +132,7 @@ async def test_the_end_is_the_replay_at_the_same_address(on_air: OnAir) -> None:
     tracks = (CAMERA, f"audio-{HOST}")
     live = {name: check(await on_air.text(f"{name}/index.m3u8"), video=name == CAMERA) for name in tracks}
     check_renditions(live)
-    msn, part = live[CAMERA].end
+    msn, _ = live[CAMERA].end
     reload = asyncio.create_task(on_air.text(f"{CAMERA}/index.m3u8?_HLS_msn={msn + 1}"))
     await on_air.waiting(1)
     await on_air.recorder.seal("lecture")

@@ -1,0 +1,246 @@
+"""What live viewers cost: CPU of the serving process for low-latency HLS as players ask for it, and how late it is.
+
+Three processes on one machine: one records a lecture of about 1 Mbit/s, one serves it, one is the audience. Each viewer
+keeps two connections, for pictures and for sound, and on each asks for the next part's playlist, then for the part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gzip
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from recorder.follow import Follower
+from recorder.library import Library
+from recorder.recorder import Recorder
+from recorder.settings import RecorderSettings
+from recorder.vault import PlainVault
+from recorder.views import Views
+from tests.bench.record import _camera
+from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
+
+WHO = "host-0000001"
+TRACKS = (f"cam-{WHO}", f"audio-{WHO}")
+FPS = 20
+_PART = re.compile(rb'#EXT-X-PART:DURATION=[0-9.]+,URI="([^"]+)"(,GAP)?')
+
+
+async def speak(root: Path) -> None:
+    """The recording process: one camera and one voice in real time, until it is killed."""
+    feed, voice, encode = Feed(), Voice(), _camera()
+    recorder = Recorder(root, feed, lambda _: None, vault=PlainVault(), settings=RecorderSettings(min_free=0))
+    sound = [voice.encode(loud=number % 2 == 0) for number in range(50)]
+    pictures = [h264_payloads(encode(number, number == 0)) for number in range(FPS * 4)]
+    microphone, camera = Publisher(WHO, "microphone", "opus"), Publisher(WHO, "camera", "H264")
+    await recorder.start("lecture", "room", {"low_latency": True})
+    start = time.monotonic()
+    for publisher in (microphone, camera):
+        publisher.open(start)[1](feed)
+    spoken = shown = 0
+    print("speaking", flush=True)
+    while True:
+        now = time.monotonic()
+        while start + spoken * 0.02 <= now:
+            for _, deliver in microphone.send(start + spoken * 0.02, [sound[spoken % 50]]):
+                deliver(feed)
+            spoken += 1
+        while start + shown / FPS <= now:
+            for _, deliver in camera.send(start + shown / FPS, pictures[shown % len(pictures)]):
+                deliver(feed)
+            shown += 1
+        await asyncio.sleep(0.005)
+
+
+async def serve(root: Path) -> None:
+    """The serving process: prints its port, then its CPU seconds whenever a line is read."""
+
+    async def allow(request: web.Request, recording: str) -> None:
+        return
+
+    app = web.Application()
+    app.add_routes(Views(Library(root, PlainVault()), allow).routes())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+    print(runner.addresses[0][1], flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(time.process_time(), flush=True)
+
+
+@dataclass
+class Audience:
+    """What all viewers together have seen."""
+
+    port: int
+    lateness: list[float] = field(default_factory=list)
+    requests: int = 0
+    bytes: int = 0
+    failed: int = 0
+    counting: bool = False
+    made: dict[tuple[str, int], float] = field(default_factory=dict)
+    _read: dict[bytes, tuple[int, int, list[str]]] = field(default_factory=dict)
+
+    async def watch(self, track: str, stop: asyncio.Event) -> None:
+        """One viewer of one track, on one connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            base = f"/media/lecture/{track}/"
+            msn, part, uris = self._understand(await self._get(reader, writer, base + "index.m3u8"))
+            seen = set(uris)
+            while not stop.is_set():
+                query = f"?_HLS_msn={msn}&_HLS_part={part + 1}&_HLS_skip=YES"
+                body = await self._get(reader, writer, base + "index.m3u8" + query)
+                now = time.monotonic()
+                msn, part, uris = self._understand(body)
+                fresh = [uri for uri in uris if uri not in seen]
+                if fresh and self.counting:
+                    made = self.made.get((track, int(fresh[-1][5:11])))
+                    if made is not None:
+                        self.lateness.append(max(0.0, now - made))
+                for uri in fresh:
+                    seen.add(uri)
+                    await self._get(reader, writer, base + uri)
+        except (OSError, EOFError, ValueError):
+            self.failed += 1
+        finally:
+            writer.close()
+
+    async def _get(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head[:20]:
+            raise ValueError(head[:40])
+        length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        body = await reader.readexactly(length)
+        if self.counting:
+            self.requests += 1
+            self.bytes += len(head) + length
+        return body
+
+    def _understand(self, body: bytes) -> tuple[int, int, list[str]]:
+        """Last media sequence number, last part, and the parts listed; every viewer gets the same bytes."""
+        found = self._read.get(body)
+        if found is None:
+            if len(self._read) > 64:
+                self._read.pop(next(iter(self._read)))
+            found = self._read[body] = _read_playlist(gzip.decompress(body))
+        return found
+
+
+def _read_playlist(text: bytes) -> tuple[int, int, list[str]]:
+    whole = text.rfind(b"#EXTINF")
+    rest = text[whole:] if whole >= 0 else text
+    skipped = re.search(rb"SKIPPED-SEGMENTS=(\d+)", text)
+    msn = text.count(b"#EXTINF") + (int(skipped[1]) if skipped else 0)
+    uris = [match[1].decode() for match in _PART.finditer(text) if not match[2]]
+    return msn, rest.count(b"#EXT-X-PART:") - 1, uris[-8:]
+
+
+def follow(root: Path, audience: Audience, stop: threading.Event) -> None:
+    """Note when each part was told to be on disk: that is when it could have been served."""
+    follower = Follower(root / "lecture/journal.jsonl")
+    known = dict.fromkeys(TRACKS, 0)
+    while not stop.wait(0.002):
+        state = follower.look()
+        now = time.monotonic()
+        for name in TRACKS:
+            track = state.tracks.get(name) if state else None
+            if track is not None and track.numbered > known[name]:
+                audience.made.update({(name, number): now for number in range(known[name], track.numbered)})
+                known[name] = track.numbered
+
+
+@contextlib.asynccontextmanager
+async def process(role: str, root: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """One of the other processes and the first line that it prints."""
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.viewers", "--role", role, "--root", str(root),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2],
+    )  # fmt: skip
+    assert made.stdout is not None
+    try:
+        line = await asyncio.wait_for(made.stdout.readline(), 60)
+        yield made, line.decode().strip()
+    finally:
+        if made.returncode is None:
+            made.kill()
+        await made.wait()
+
+
+async def _cpu(server: asyncio.subprocess.Process) -> float:
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(b"\n")
+    return float(await server.stdout.readline())
+
+
+async def measure(viewers: int, seconds: float) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        async with process("speak", root), process("serve", root) as (server, port):
+            await asyncio.sleep(6)
+            audience, stop, ended = Audience(int(port)), asyncio.Event(), threading.Event()
+            watcher = threading.Thread(target=follow, args=(root, audience, ended))
+            watcher.start()
+            tasks = []
+            for number in range(viewers):
+                tasks += [asyncio.create_task(audience.watch(track, stop)) for track in TRACKS]
+                if number % 20 == 19:
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(3)
+            begun, used = time.monotonic(), await _cpu(server)
+            audience.counting = True
+            await asyncio.sleep(seconds)
+            audience.counting = False
+            used, passed = await _cpu(server) - used, time.monotonic() - begun
+            stop.set()
+            await asyncio.wait(tasks, timeout=10)
+            ended.set()
+            await asyncio.to_thread(watcher.join)
+    late = sorted(audience.lateness) or [float("nan")]
+    return {
+        "viewers": viewers,
+        "seconds": round(passed, 1),
+        "megabits_per_viewer": round(audience.bytes * 8 / passed / viewers / 1e6, 2),
+        "requests_per_second": round(audience.requests / passed),
+        "failed": audience.failed,
+        "core": round(used / passed, 3),
+        "viewers_per_core": round(viewers * passed / used),
+        "reload_late_p50_ms": round(late[len(late) // 2] * 1000, 1),
+        "reload_late_p99_ms": round(late[int(len(late) * 0.99)] * 1000, 1),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any] | None:
+    """Run it, print a table and the result as one line of JSON; returns the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=20, help="how long it is measured (default 20)")
+    parser.add_argument("--role", choices=("speak", "serve"), help=argparse.SUPPRESS)
+    parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.role:
+        asyncio.run({"speak": speak, "serve": serve}[arguments.role](arguments.root))
+        return None
+    result = asyncio.run(measure(max(1, arguments.viewers), max(2.0, arguments.seconds)))
+    for name, value in result.items():
+        print(f"{name:<24}{value:>12}")
+    print(json.dumps(result))
+    return result
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
