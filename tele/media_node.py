@@ -85,6 +85,7 @@ class MediaNode:
             "subscribe": self.plane.subscribe,
             "answer": self.plane.answer,
             "ingest": self.plane.ingest,
+            "play": self.plane.play,
             "patch": self.plane.patch,
             "end": self.plane.end,
             "leave": self.plane.leave,

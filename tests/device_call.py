@@ -15,12 +15,13 @@ from typing import Any
 import aiohttp
 import av
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
 
 from tests.people import Caller, caller
 
 Json = dict[str, Any]
-SDP = {"Content-Type": "application/sdp"}
-FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
+SDP_BODY = {"Content_Type": "application/sdp"}
+FRAGMENT_BODY = {"Content_Type": "application/trickle-ice-sdpfrag"}
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Seen:
         return seen
 
     async def _read(self, track: MediaStreamTrack) -> None:
-        with contextlib.suppress(Exception):  # the end of a track is an exception there
+        with contextlib.suppress(MediaStreamError):  # the end of a track
             while True:
                 frame = await track.recv()
                 if isinstance(frame, av.VideoFrame):
@@ -173,6 +174,25 @@ async def watching(person: Caller, room: str, session: str = "s_12345678") -> As
     finally:
         task.cancel()
         await seen.close()
+
+
+@asynccontextmanager
+async def playing(made: Json, *, audio: int = 1, video: int = 1) -> AsyncIterator[tuple[Seen, str]]:
+    """A player by WHEP that is aiortc's own: it offers, posts, and decodes; with the address of its session."""
+    seen = Seen.make()
+    for kind in ["audio"] * audio + ["video"] * video:
+        seen.peer.addTransceiver(kind, direction="recvonly")
+    with on_loopback():
+        try:
+            await seen.peer.setLocalDescription(await seen.peer.createOffer())
+            status, headers, answer = await http(
+                "POST", made["url"], made["token"], seen.peer.localDescription.sdp, **SDP_BODY
+            )
+            assert status == 201, answer
+            await seen.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            yield seen, headers["Location"]
+        finally:
+            await seen.close()
 
 
 async def http(

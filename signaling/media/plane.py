@@ -153,14 +153,14 @@ class MediaPlane:
 
         `ice` names the ICE session. A new session replaces the participant's publishing peer.
         """
-        offer = sdp_parse.parse(sdp)
-        self._check_capacity()
-        found = self._open_room(room, participant)
-        try:
-            return device.ingest(found, participant, arguments.name(session, "session"), offer).plain()
-        finally:
-            if not found.participants:
-                self._forget(room)
+        return self._enter(device.ingest, room, participant, session, sdp)
+
+    async def play(self, room: str, participant: str, session: str, sdp: str) -> dict[str, Any]:
+        """Let a player join and receive, by its own offer. -> {"sdp": answer, "ice", "kinds"}
+
+        What its m-sections have room for is sent, and later publications take the places of those that ended.
+        """
+        return self._enter(device.play, room, participant, session, sdp)
 
     async def patch(self, room: str, participant: str, session: str, match: list[str], fragment: str) -> dict[str, Any]:
         """Take a device's ICE change. -> {"ice", "fragment": the new ICE session, or None when it is the same}"""
@@ -261,6 +261,16 @@ class MediaPlane:
         if found is None:
             raise NoSuchRoomError("Nobody has joined this room.")
         return found
+
+    def _enter(self, how: device.Enter, room: str, participant: str, session: str, sdp: str) -> dict[str, Any]:
+        offer = sdp_parse.parse(sdp)
+        self._check_capacity()
+        found = self._open_room(room, participant)
+        try:
+            return how(found, participant, arguments.name(session, "session"), offer).plain()
+        finally:
+            if not found.participants:
+                self._forget(room)
 
     def _open_room(self, name: str, participant: str) -> Room:
         arguments.name(participant, "participant")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ class Entrance:
         return {"sdp": self.sdp, "ice": self.ice, "kinds": list(self.kinds)}
 
 
+Enter = Callable[[Room, str, str, RemoteDescription], Entrance]
+
+
 def ingest(room: Room, name: str, session: str, offer: RemoteDescription) -> Entrance:
     """Let a device send; its offer is taken whole or not at all. Raises UnacceptableSdpError or BadSdpError."""
     sources = whip.sources(offer)
@@ -40,6 +44,19 @@ def ingest(room: Room, name: str, session: str, offer: RemoteDescription) -> Ent
         raise
     peer = _peer(room, name, session)
     return Entrance(whip.exclusive(answer), _ice(peer), tuple(media.kind for media in offer.media))
+
+
+def play(room: Room, name: str, session: str, offer: RemoteDescription) -> Entrance:
+    """Let a player receive what its offer has room for. Raises UnacceptableSdpError."""
+    known = name in room.participants
+    room.join(name, frozenset())
+    try:
+        answer = room.play(name, session, offer)
+    except Exception:
+        if not known:
+            room.leave(name)
+        raise
+    return Entrance(answer, _ice(_peer(room, name, session)), tuple(media.kind for media in offer.media))
 
 
 def patch(room: Room, name: str, session: str, match: list[str], change: fragment.Fragment) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
+from signaling.media.packets.form import Form
 from signaling.media.packets.history import History
 from signaling.media.packets.keyframe import starts_keyframe
 from signaling.media.peers.forward import WIRE, FanOut
@@ -58,11 +59,14 @@ class Publication:
         """Packets that never arrived of themselves; requests for them."""
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
+        self._outbox = outbox
         self._counters = counters
         self._ask = ask
         self._plain = FanOut(outbox, counters, droppable=video)
         self._redundant = FanOut(outbox, counters, droppable=False)
         """Subscribers that take redundant audio as it comes; empty for video."""
+        self._shaped: dict[Form, FanOut] = {}
+        """Those of players that made their own offer, by the form that they want."""
         self._active: set[Subscription] = set()
         self._waiting: dict[Subscription, float] = {}
         self._youngest = 0
@@ -112,6 +116,8 @@ class Publication:
             subscription.step_out()
         if self._plain:
             self._plain.forward(packet, number, timestamp, now)
+        for form, fan in list(self._shaped.items()) if self._shaped else ():
+            fan.forward(form.shape(packet), number, timestamp, now)
         if self._redundant:
             if redundant is not None:
                 packet = rtp_header.canonical(marker, offer.RED_TYPE, number, timestamp, time, audio_level, redundant)
@@ -175,9 +181,18 @@ class Publication:
         self._waiting.pop(subscription, None)
         self._active.discard(subscription)
 
-    def fan(self, *, red: bool) -> FanOut:
-        """The subscribers of the plain form, or of the redundant one."""
-        return self._redundant if red else self._plain
+    def fan(self, *, red: bool, form: Form | None = None) -> FanOut:
+        """The subscribers of the plain form, of the redundant one, or of a form of their own."""
+        if form is None:
+            return self._redundant if red else self._plain
+        if form not in self._shaped:
+            self._shaped[form] = FanOut(self._outbox, self._counters, droppable=self.track.kind == "video")
+        return self._shaped[form]
+
+    def tidy(self, form: Form) -> None:
+        """Forget a form that nobody wants any more."""
+        if form in self._shaped and not self._shaped[form]:
+            del self._shaped[form]
 
     def want_keyframe(self) -> None:
         """Somebody cannot decode; audio has no keyframes."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from signaling.media.errors import NoSuchParticipantError, NoSuchSessionError
 from signaling.media.peers.feed import Feed, FeedKey, feed_key
 from signaling.media.peers.peer import Peer, Surroundings
+from signaling.media.peers.player_peer import PlayerPeer
 from signaling.media.peers.publication import Publication
 from signaling.media.peers.publish_peer import PublishPeer
 from signaling.media.peers.subscribe_peer import SubscribePeer
@@ -40,10 +41,12 @@ class Participant:
     codecs: frozenset[Codec]
     publish: PublishPeer | None = None
     subscribe: SubscribePeer | None = None
+    play: PlayerPeer | None = None
+    """Of one that made its own offer to receive."""
 
     def peers(self) -> list[Peer]:
         """Those that are open."""
-        return [peer for peer in (self.publish, self.subscribe) if peer is not None]
+        return [peer for peer in (self.publish, self.subscribe, self.play) if peer is not None]
 
 
 @dataclass(slots=True)
@@ -111,6 +114,22 @@ class Room:
                 peer.close()
         self.on_publications(self)
 
+    def play(self, name: str, session: str, offer: RemoteDescription) -> str:
+        """Answer the offer of a player; it replaces the one that this participant had."""
+        participant = self._participant(name)
+        peer = PlayerPeer(self.around, self.name, name, session)
+        peer.on_closed = self._peer_closed
+        try:
+            answer = peer.accept(offer)
+        except Exception:
+            peer.close()
+            raise
+        old, participant.play = participant.play, peer
+        if old is not None:
+            old.close()
+        self.on_publications(self)
+        return answer
+
     def answer(self, name: str, session: str, version: int, description: RemoteDescription, now: float) -> bool:
         """The browser's answer to an offer; False when it is stale."""
         peer = self._participant(name).subscribe
@@ -135,10 +154,10 @@ class Room:
     def offer(self, now: float) -> None:
         """Bring every subscriber up to date."""
         for name, participant in self.participants.items():
-            if participant.subscribe is not None:
-                others = [feed for feed in self.feeds.values() if feed.participant != name]
-                participant.subscribe.wish(others)
-                participant.subscribe.offer(now)
+            receiver = participant.subscribe or participant.play
+            if receiver is not None:
+                receiver.wish([feed for feed in self.feeds.values() if feed.participant != name])
+                receiver.offer(now)
 
     def tick(self, now: float) -> None:
         """Time has passed: give every peer its turn."""
@@ -163,7 +182,7 @@ class Room:
             "participants": {
                 name: {
                     "publish": each.publish.state if each.publish else None,
-                    "subscribe": each.subscribe.state if each.subscribe else None,
+                    "subscribe": receiver.state if (receiver := each.subscribe or each.play) else None,
                     "sources": {
                         publication.track.source: publication.track.publication
                         for publication in (each.publish.publications.values() if each.publish else ())
@@ -223,6 +242,8 @@ class Room:
             participant.publish = None
         elif participant.subscribe is peer:
             participant.subscribe = None
+        elif participant.play is peer:
+            participant.play = None
 
     def _participant(self, name: str) -> Participant:
         participant = self.participants.get(name)

@@ -10,7 +10,7 @@ from signaling.media.peers.feed import Feed
 from signaling.media.peers.forward import Egress
 from signaling.media.peers.line import Fitting, Line
 from signaling.media.peers.peer import Peer, Surroundings
-from signaling.media.peers.subscription import Subscription
+from signaling.media.peers.subscription import Own, Subscription
 from signaling.media.policy.liveness import PeerState
 
 _SENDING: Final = ("connected", "disconnected")
@@ -32,19 +32,22 @@ class SendingPeer(Peer):
 
     # --- slots ----------------------------------------------------------------------------------------------------
 
-    def _fit(self, mid: str, feed: Feed) -> Fitting:
-        """Put a feed into a slot. It is sent once it is accepted and `_attach` was called."""
+    def _fit(self, mid: str, feed: Feed, own: Own | None = None) -> Fitting:
+        """Put a feed into a slot, in the client's own terms if it has any. It is sent once it is accepted and `_attach`
+        was called.
+        """
         if mid in self.fittings:
             self._remove(mid)
         random = self._around.random
         subscription = Subscription(
             feed.codec,
-            (random.getrandbits(32), random.getrandbits(32)),
+            own.ssrcs if own else (random.getrandbits(32), random.getrandbits(32)),
             mid,
-            feed.stream,
+            own.stream if own else feed.stream,
             random.getrandbits(14),
             self._around.mux.outbox,
             self._around.counters,
+            own.forms if own else None,
         )
         fitting = self.fittings[mid] = Fitting(feed, subscription)
         self._by_ssrc[subscription.ssrc] = fitting

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtcp, rtp_header
+from signaling.media.packets.form import Form
 from signaling.media.peers.forward import WIRE, Egress, FanOut
 from signaling.media.policy.continuity import Continuity, Shift
 from signaling.media.policy.reports import SenderClock, rewritten
@@ -27,6 +29,14 @@ CHANGE_PATIENCE: Final = 3.0
 """Seconds that another layer may take until its keyframe; then the change is given up, to be decided anew."""
 
 
+class Own(NamedTuple):
+    """What a client that made its own offer was promised for a slot."""
+
+    ssrcs: tuple[int, int]
+    stream: str
+    forms: Mapping[Codec, Form]
+
+
 class Subscription:
     """Rewrite state of one slot of one subscriber. `first` is any random number."""
 
@@ -39,6 +49,7 @@ class Subscription:
         first: int,
         outbox: Outbox,
         counters: Counters,
+        forms: Mapping[Codec, Form] | None = None,
     ) -> None:
         self.ssrc, self.retransmission_ssrc = ssrcs
         self.retransmission = False
@@ -58,8 +69,13 @@ class Subscription:
         self._repair_type = offer.RETRANSMISSION_TYPE.get(codec, 0)
         self._outbox = outbox
         self._counters = counters
-        self._constant = rtp_header.constant_part(self.ssrc, mid.encode())
-        self._repair_constant = rtp_header.constant_part(self.retransmission_ssrc, mid.encode())
+        self._forms = forms
+        """The forms in which the client wants each codec; None: in ours."""
+        self._form: Form | None = None
+        """That of the source."""
+        constant = next(iter(forms.values())).constant if forms else rtp_header.constant_part
+        self._constant = constant(self.ssrc, mid.encode())
+        self._repair_constant = constant(self.retransmission_ssrc, mid.encode())
         # Below 2^15, so that losing the first packets cannot make the receiver guess a wrong roll-over count
         # (RFC 3711 §3.3.1); from there on numbers are continuous, whatever happens upstream.
         self._continuity: Continuity[Publication] = Continuity(FIRST_MARGIN + first % 0x3FFF, CLOCK_RATE[codec])
@@ -91,6 +107,9 @@ class Subscription:
         self._end(now)
         self.awaited = None
         self.source = publication
+        if self._forms is not None:
+            self._form = self._forms[publication.track.codec]
+            self._repair_type = self._form.repair_type
         self.begins = number
         self._shift = self._continuity.begin(publication, number, timestamp, publication.clock, now)
         self.step_in()
@@ -107,7 +126,7 @@ class Subscription:
         """Be among those who get the source's packets: again, by another path, or in another form."""
         if self.source is None or self.egress is None:
             return
-        fan = self.source.fan(red=self.red)
+        fan = self.source.fan(red=self.red, form=self._form)
         if self._fan is not fan:
             self.step_out()
             self._fan = fan
@@ -120,6 +139,8 @@ class Subscription:
             self._sent_before = self._sent()
             self._fan.remove(self)
             self._fan = None
+            if self._form is not None and self.source is not None:
+                self.source.tidy(self._form)
 
     def _end(self, now: float) -> None:
         source = self.source
@@ -143,6 +164,10 @@ class Subscription:
         instant = clock.at(now)
         if self.egress is None or instant is None:
             return
+        if self._forms is not None:
+            # One stream for sources of several people, each with a clock of their own: ours is the one they have in
+            # common, and each moment is as long ago as it takes to come here.
+            instant = int(now * 2**32) & 0xFFFFFFFFFFFFFFFF, instant[1]
         told = rewritten(instant, self.ssrc, self._shift.timestamp, *self._sent())
         packet = rtcp.sender_report(told, self._stream)
         path = self.egress.path
@@ -156,7 +181,11 @@ class Subscription:
         another packet under the same GCM nonce.
         """
         self.nacked += len(numbers)
-        if self.egress is None or not self.retransmission:
+        if self.source is None:
+            # A picture that waits for a wider line must not come back through its repairs: the sound has the line.
+            self._counters.add("nacks_paused", len(numbers))
+            return
+        if self.egress is None or not self.retransmission or not self._repair_type:
             self._counters.add("nacks_unanswerable", len(numbers))
             return
         highest = self.source.history.highest if self.source is not None else 0
@@ -180,7 +209,7 @@ class Subscription:
         At most 255 of them are padding (RFC 3550 §5.1). False when nothing could be sent.
         """
         egress = self.egress
-        if egress is None or not self.retransmission:
+        if egress is None or not self.retransmission or not self._repair_type:
             return False
         padding = max(1, min(255, size - rtp_header.PAYLOAD_AT - WIRE))
         packet = rtp_header.padding(
@@ -193,6 +222,8 @@ class Subscription:
             padding,
         )
         self._repair_next += 1
+        if self._form is not None:
+            packet = self._form.shape(packet, self._repair_type)
         return send_sealed(self._outbox, egress.path, egress.session, protect, packet, droppable=True)
 
     def _repair(self, egress: Egress, packet: bytes, number: int, offset: int, now: float) -> bool:
@@ -207,6 +238,8 @@ class Subscription:
             rtp_header.abs_send_time(now),
         )
         self._repair_next += 1
+        if self._form is not None:
+            repair = self._form.shape(repair, self._repair_type)
         return send_sealed(self._outbox, egress.path, egress.session, protect, repair, droppable=True)
 
     def _sent(self) -> tuple[int, int]:
