@@ -34,6 +34,36 @@ async () => {
 """
 
 
+SEARCH = """
+async () => {
+  const found = [];
+  for (const peer of window.peers) {
+    if (peer.connectionState === 'closed') continue;
+    const known = peer.currentRemoteDescription.sdp.replaceAll('a=setup:actpass', 'a=setup:passive');
+    peer.restartIce();
+    await peer.setLocalDescription(await peer.createOffer());
+    await peer.setRemoteDescription({ type: 'answer', sdp: known });
+    found.push(/a=ice-ufrag:(.*)/.exec(peer.localDescription.sdp)[1].trim());
+  }
+  return found;
+}
+"""
+"""What the page does when a connection failed and nobody can be asked (web_client/src/lib/media/link.ts)."""
+
+FRAGMENTS = """
+async () => {
+  const found = [];
+  for (const peer of window.peers) {
+    if (peer.connectionState === 'closed') continue;
+    (await peer.getStats()).forEach((each) => {
+      if (each.type === 'transport' && each.iceState === 'connected') found.push(each.iceLocalUsernameFragment);
+    });
+  }
+  return found;
+}
+"""
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with running_server(tmp_path / "data", TELE_MEDIA__BIND=SERVER_SIDE, TELE_MEDIA__HOST=CLIENT_SIDE) as server:
@@ -107,6 +137,20 @@ async def test_ten_seconds_without_a_line_heal_by_themselves(browser: Browser, s
         line.dead = False
         await gp.context.set_offline(False)
         await both_meet_again(gp, specialist)
+
+
+async def test_a_browser_finds_the_server_again_without_asking_it(browser: Browser, server: Server) -> None:
+    async with relay(server.media_port) as line, calling(browser, server) as (gp, specialist, _):
+        before = await gp.page.evaluate("window.peers.length")
+        line.dead = True
+        fragments = await gp.page.evaluate(SEARCH)
+        line.dead = False
+        await both_meet_again(gp, specialist)
+        assert await gp.page.evaluate("window.peers.length") == before, "the same connections, with the keys they had"
+        await gp.page.wait_for_function(
+            f"async (wanted) => JSON.stringify((await ({FRAGMENTS})()).sort()) === JSON.stringify(wanted)",
+            arg=sorted(fragments),
+        )
 
 
 async def test_a_new_address_is_followed(browser: Browser, server: Server) -> None:
