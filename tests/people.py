@@ -88,12 +88,12 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller(url: str, username: str, *, page: bool = True) -> AsyncIterator[Caller]:
+async def caller(url: str, username: str, *, page: bool = True, password: str = "demo-only") -> AsyncIterator[Caller]:
     """Somebody signed in at this server, by default with an open page."""
     jar = aiohttp.CookieJar(unsafe=True)  # cookies for an address, not a name
     async with aiohttp.ClientSession(cookie_jar=jar) as http:
         someone = Caller(url, http, socketio.AsyncClient(http_session=http, reconnection=False))
-        someone.me = await someone.ok("POST", "/api/session", {"username": username, "password": "demo-only"})
+        someone.me = await someone.ok("POST", "/api/session", {"username": username, "password": password})
         if page:
             await someone.open_page()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -34,7 +35,15 @@ async def flood(call: Call, stranger: socket.socket, data: bytes, count: int) ->
     for index in range(count):
         stranger.sendto(data, ("127.0.0.1", call.plane.port))
         if index % 100 == 99:
-            await call.until(lambda index=index: call.plane._counters.get("datagrams_in") >= before + index)
+            await call.until(functools.partial(_read, call, before + index))
+
+
+def _read(call: Call, count: int) -> bool:
+    return call.plane._counters.get("datagrams_in") >= count
+
+
+def _heard(client: MediaClient, count: int) -> bool:
+    return len(client.rtp) == count
 
 
 async def say(client: MediaClient, number: int) -> None:
@@ -161,7 +170,7 @@ async def test_two_people_whose_streams_have_the_same_number_both_move(call: Cal
     for index, each in enumerate(publishers):
         each.move()
         await say(each, 2)
-        await call.until(lambda index=index: len(subscriber.rtp) == 3 + index)
+        await call.until(functools.partial(_heard, subscriber, 3 + index))
     assert await call.count("dropped_unknown_source") == 0
     assert call.plane._mux.sizes()["ssrcs"] == 1
     await call.plane.leave(call.room, "gp")

@@ -59,6 +59,8 @@ class Mux:
         """Whose checks are answered although they belong to no peer."""
         self.outbox = Outbox(OUTBOX, counters)
         self.port = config.port
+        self.after_batch: Callable[[float], None] = lambda now: None
+        """Called with the time after each batch that was read; what it sends leaves with the batch."""
 
     async def open(self) -> None:
         """Bind the port (UDP, and TCP of the same number); raises OSError when it is taken."""
@@ -167,15 +169,16 @@ class Mux:
         assert self._sock is not None
         fd, inbox = self._sock.fileno(), self._inbox
         # The packets of a picture come within a fraction of a millisecond: reading until there is nothing more
-        # lets them be sent on together.
+        # lets them be sent on together. Anything else comes alone.
         with self.batch():
             for _ in range(ROUNDS):
                 count = inbox.receive(fd)
                 now = self._clock()
                 for index in range(count):
                     self._datagram(inbox.slots[index], inbox.size(index), inbox.sender(index), now)
-                if not count:
-                    return
+                if count < INBOX and not (count and self.outbox.expects):
+                    break
+            self.after_batch(now)
 
     def _datagram(self, slot: Slot, size: int, key: Key, now: float) -> None:
         self._counters.add("datagrams_in")
@@ -238,10 +241,6 @@ class Mux:
         self._records.charge(name, now)
         if peer.keys is None and peer not in self._handshakes:
             network = _network(key)
-            if not self._handshakes.has_room(network):
-                for each in self._handshakes.all():
-                    if each.keys is not None:
-                        self._handshakes.leave(each)
             if not self._handshakes.has_room(network):
                 self._counters.add("dropped_over_limit_handshake")  # it is sent again, and others will have finished
                 return
@@ -322,7 +321,10 @@ class Mux:
             path.peer.on_path_lost(path, self._clock())
 
     def tick(self, now: float) -> None:
-        """Close TCP connections that never showed who they are for."""
+        """Forget handshakes that are done; close TCP connections that never showed who they are for."""
+        for peer in self._handshakes.all():
+            if peer.keys is not None:
+                self._handshakes.leave(peer)
         for connection in self._unclaimed.all():
             if now - connection.opened_at <= UNCLAIMED_TCP:
                 break
