@@ -203,6 +203,11 @@ class Outbox(_Arena):
         """Call this before the next flush: it has datagrams for the batch that is being collected."""
         self._deferred.append(fill)
 
+    @property
+    def expects(self) -> bool:
+        """Whether something is deferred: a run that more packets may join."""
+        return bool(self._deferred)
+
     def flush(self) -> None:
         """Send what was collected or deferred."""
         while self._deferred:
