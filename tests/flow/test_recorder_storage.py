@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from recorder.library import Library
 from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
 from recorder.vault import PlainVault
+from tests.unit.recorder.hls_rules import Playlist, check, check_change
 from tests.unit.recorder.reading import assert_seamless, decoded, samples
 from tests.unit.recorder.synthetic import Feed, Publisher, World
 
@@ -28,9 +30,9 @@ TRACKS = (f"audio-{ALICE}", f"cam-{ALICE}")
 KILLS = 5
 
 
-def spawn(root: Path) -> subprocess.Popen[str]:
+def spawn(root: Path, *more: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.recorder.live_room", str(root), "visit"],
+        [sys.executable, "-m", "tests.unit.recorder.live_room", str(root), "visit", *more],
         cwd=Path(__file__).resolve().parents[2],
         stdout=subprocess.PIPE,
         text=True,
@@ -74,6 +76,64 @@ async def test_killed_at_any_moment_at_most_a_second_is_lost_and_it_goes_on(tmp_
     camera = next(track for track in summary["tracks"] if track["name"] == TRACKS[1])
     assert len(camera["gaps"]) == KILLS - 1
     assert library.media_playlist("visit", TRACKS[0]).endswith("#EXT-X-ENDLIST\n")
+
+
+async def test_who_watches_live_goes_on_watching_after_each_kill(tmp_path: Path) -> None:
+    """Nothing that was ever listed changes, and what was listed can be fetched after the crash as before."""
+    moments = random.Random(7)
+    shown: dict[str, Playlist] = {}
+    for _ in range(3):
+        process = spawn(tmp_path, "live")
+        library = Library(tmp_path, PlainVault())
+        try:
+            until = time.monotonic() + 2.2 + moments.random() * 2
+            while time.monotonic() < until:
+                await asyncio.sleep(0.05)
+                shown = seen(library, shown)
+        finally:
+            process.kill()
+            killed = time.time()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        shown = seen(library, shown)
+        recorder = Recorder(tmp_path, Feed(), lambda _: None, vault=PlainVault())
+        (summary,) = await recorder.recover()
+        await recorder.stop()
+        for track in summary["tracks"]:
+            assert killed - summary["started"] - (track["start"] + track["duration"]) <= 1.0, track
+        for name, playlist in shown.items():
+            # The open segment is whole now: what was listed of it is in it.
+            after = seen(library, {})[name]
+            assert [s.told for s in after.segments[: len(playlist.segments)]] == [s.told for s in playlist.segments]
+            assert len(after.segments) > len(playlist.segments)
+    recorder = Recorder(tmp_path, Feed(), lambda _: None, vault=PlainVault())
+    await recorder.recover(seal_all=True)
+    await recorder.stop()
+    for name in TRACKS:
+        found = samples(tmp_path, "visit", name)
+        holes = [after.time - before.time - before.duration for before, after in pairwise(found)]
+        # A track that others were ahead of by a segment has a gap where it was killed (EXT-X-GAP).
+        assert min(holes) > -0.003 and max(holes) <= 1.0 and sum(hole > 0.003 for hole in holes) <= 3
+        assert decoded(tmp_path, "visit", name)
+
+
+def seen(library: Library, before: dict[str, Playlist]) -> dict[str, Playlist]:
+    """Every playlist held against the rules and against what it was; every part near the edge is there."""
+    found: dict[str, Playlist] = {}
+    for name in TRACKS:
+        try:
+            text = library.media_playlist("visit", name)
+        except UnknownRecording:
+            continue
+        playlist = check(text, video=name.startswith("cam"))
+        if name in before and before[name].end <= playlist.end:
+            check_change(before[name], playlist)
+        for part in playlist.parts[-3:]:
+            item = library.find("visit", f"{name}/{part.uri}")
+            assert part.gap or (item is not None and len(library.read_item(item, 0, item.size)) == item.size)
+        found[name] = playlist
+    return found
 
 
 async def test_a_torn_tail_of_any_length_is_cut_and_the_rest_plays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A process that records people on paper in real time until it is killed: `python -m … ROOT RECORDING`."""
+"""A process that records people on paper in real time until it is killed: `python -m … ROOT RECORDING [live]`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WHO = "alice-000001"
 FPS = 30
 
 
-async def main(root: Path, recording: str) -> None:
+async def main(root: Path, recording: str, *, live: bool) -> None:
     feed = Feed()
-    settings = RecorderSettings(min_free=0, resume_free=0, grid=2.0)
+    settings = RecorderSettings(min_free=0, resume_free=0, grid=2.0, live_grid=2.0)
     recorder = Recorder(root, feed, lambda _: None, vault=PlainVault(), settings=settings)
     voice, encoder = Voice(), Encoder("H264", fps=FPS)
     sound = [voice.encode(loud=False) for _ in range(50)]
@@ -26,7 +26,7 @@ async def main(root: Path, recording: str) -> None:
     loop = [h264_payloads(encoder.encode(key=number == 0)) for number in range(FPS // 2)]
     microphone, camera = Publisher(WHO, "microphone", "opus"), Publisher(WHO, "camera", "H264")
     await recorder.recover()
-    await recorder.start(recording, "room", {})
+    await recorder.start(recording, "room", {"low_latency": live})
     start = time.monotonic()
     for publisher in (microphone, camera):
         publisher.open(start)[1](feed)
@@ -46,4 +46,4 @@ async def main(root: Path, recording: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], live="live" in sys.argv[3:]))

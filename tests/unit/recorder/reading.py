@@ -39,9 +39,9 @@ class Entry:
 
 
 def entries(text: str) -> list[Entry]:
-    """The entries of a media playlist."""
+    """The entries of a media playlist that can be fetched."""
     found: list[Entry] = []
-    init, duration, discontinuity = "", 0.0, False
+    init, duration, discontinuity, gap = "", 0.0, False, False
     for line in text.splitlines():
         if line.startswith("#EXT-X-MAP"):
             init = line.split('"')[1]
@@ -49,9 +49,12 @@ def entries(text: str) -> list[Entry]:
             duration = float(line.split(":")[1].rstrip(","))
         elif line == "#EXT-X-DISCONTINUITY":
             discontinuity = True
+        elif line == "#EXT-X-GAP":
+            gap = True
         elif line and not line.startswith("#"):
-            found.append(Entry(line, init, duration, discontinuity))
-            discontinuity = False
+            if not gap:
+                found.append(Entry(line, init, duration, discontinuity))
+            discontinuity = gap = False
     return found
 
 

@@ -32,7 +32,11 @@ class OnAir:
     recorder: Recorder
     address: str
     client: ClientSession
-    broadcast: Broadcast
+    served: views.Views
+
+    @property
+    def broadcast(self) -> Broadcast:
+        return self.served.broadcast
 
     async def run(self, seconds: float) -> None:
         self.world.run(self.world.now + seconds, self.recorder.tick)
@@ -78,7 +82,7 @@ async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"}) as client:
-        made = OnAir(world, recorder, f"http://127.0.0.1:{runner.addresses[0][1]}", client, served.broadcast)
+        made = OnAir(world, recorder, f"http://127.0.0.1:{runner.addresses[0][1]}", client, served)
         await made.run(5.0)
         yield made
     served.close()
@@ -183,3 +187,11 @@ async def test_who_waits_too_long_is_told_to_come_again(on_air: OnAir) -> None:
     status, _ = await on_air.get(f"{CAMERA}/index.m3u8?_HLS_msn=2")
     assert status == 503 and on_air.broadcast.overdue == 1
     await on_air.waiting(0)
+
+
+async def test_a_server_that_ends_lets_go_of_whoever_waits(on_air: OnAir) -> None:
+    found = check(await on_air.text(f"{CAMERA}/index.m3u8"), video=True)
+    reload = asyncio.create_task(on_air.get(f"{CAMERA}/index.m3u8?_HLS_msn={found.end[0] + 1}"))
+    await on_air.waiting(1)
+    on_air.served.close()
+    assert (await asyncio.wait_for(reload, 5))[0] == 503
