@@ -21,6 +21,7 @@ from signaling.media.policy.line_check import LineCheck
 from signaling.media.sdp import fragment as sdp_fragment
 from signaling.media.sdp import parse as sdp_parse
 from signaling.media.tasks import Tasks
+from signaling.media.ticker import Ticker
 from signaling.media.transport.dtls import Certificate, check_pinned
 from signaling.media.transport.mux import Mux
 from signaling.media.transport.turnstile import Turnstile
@@ -53,6 +54,7 @@ class MediaPlane:
         self._config = config
         self._emit_to = emit
         self._clock = clock
+        self._ticker = Ticker(TICK, self._tick, clock)
         self._counters = Counters()
         self._tasks = Tasks(self._counters)
         self._mux = Mux(config, self._counters, clock)
@@ -61,6 +63,7 @@ class MediaPlane:
         self._changed: set[str] = set()
         self._running = False
         chance = random or secrets.SystemRandom()
+        self._mux.after_batch = self._ticker.passed
         self._line_check = self._mux.line_check = LineCheck(chance.choice)
         self._around = Surroundings(
             config=config,
@@ -83,7 +86,7 @@ class MediaPlane:
         """Open the port; raises OSError when it is taken."""
         await self._mux.open()
         self._running = True
-        self._tasks.spawn(self._tick(), "media ticker")
+        self._ticker.start()
 
     async def stop(self) -> None:
         """Say good-bye to every peer and close the port."""
@@ -91,6 +94,7 @@ class MediaPlane:
             room.close()
         self._rooms.clear()
         self._running = False
+        self._ticker.stop()
         # The good-byes are tasks that need one turn of the loop each before they are cancelled with the rest.
         await asyncio.sleep(0)
         await self._tasks.stop()
@@ -316,13 +320,8 @@ class MediaPlane:
         self._changed.discard(room.name)
         room.offer(self._clock())
 
-    async def _tick(self) -> None:
-        due = self._clock()
-        while True:
-            due = max(due + TICK, self._clock())
-            await asyncio.sleep(due - self._clock())
-            now = self._clock()
-            with self._mux.batch():
-                self._mux.tick(now)
-                for room in list(self._rooms.values()):
-                    room.tick(now)
+    def _tick(self, now: float) -> None:
+        with self._mux.batch():
+            self._mux.tick(now)
+            for room in list(self._rooms.values()):
+                room.tick(now)

@@ -6,6 +6,7 @@ draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1. Browsers estimate thei
 from __future__ import annotations
 
 import struct
+from itertools import accumulate
 from typing import Final
 
 from signaling.media.packets.sequence import extend
@@ -149,6 +150,8 @@ def decode(body: bytes) -> tuple[int, int, list[float | None]]:
     if at + symbols.count(_SMALL) + 2 * symbols.count(_LARGE) > len(body):
         raise ValueError("transport-cc deltas are cut off")
     time = (mixed >> 8) * _REFERENCE_TICKS
+    if symbols.count(_SMALL) == total:  # the usual case: nothing missing, nothing late
+        return mixed & 0xFF, first, [ticks * _TICK for ticks in accumulate(body[at : at + total], initial=time)][1:]
     arrivals: list[float | None] = []
     for symbol in symbols:
         if symbol == _SMALL:

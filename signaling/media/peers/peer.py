@@ -151,7 +151,7 @@ class Peer:
 
     def on_check(self, path: Path, nominated: bool, now: float) -> None:
         """An authentic connectivity check came."""
-        self._heard(self.agent.checked(path, nominated, now), now)
+        self._heard(self.agent.checked(path, nominated, now), self._liveness.heard(now), now)
 
     def on_dtls(self, data: bytes) -> None:
         """A DTLS record came from an address that has passed a check."""
@@ -174,7 +174,9 @@ class Peer:
             self._around.counters.add("dropped_not_authentic")
             return False
         data = bytes(view[: length[0]])
-        self._heard(self.agent.media(path, now), now)
+        moved, state = self.agent.media(path, now), self._liveness.heard(now)
+        if moved or state is not None:
+            self._heard(moved, state, now)
         if control:
             self._rtcp(data, now)
         else:
@@ -188,8 +190,8 @@ class Peer:
         if self.agent.path is None:
             self._path_changed(now)
 
-    def _heard(self, moved: bool, now: float) -> None:
-        self._change(self._liveness.heard(now), now)
+    def _heard(self, moved: bool, state: PeerState | None, now: float) -> None:
+        self._change(state, now)
         if moved:
             self._around.counters.add("paths_chosen")
             self._path_known.set()
