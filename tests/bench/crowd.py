@@ -27,7 +27,7 @@ from tests.unit.recorder.synthetic import Encoder, Voice, h264_payloads, rtp
 PASSWORD: Final = "a long enough password"
 AUDIO, VIDEO = 0x0A000000, 0x0B000000
 SOUNDS_A_SECOND, PICTURES_A_SECOND = 50, 15
-RING_WITHIN: Final = 30.0
+RING_WITHIN: Final = 60.0
 """Seconds until the specialist who is on call is rung."""
 
 
@@ -174,17 +174,25 @@ class Pair:
 
     async def begin(self, on_call: asyncio.Lock) -> None:
         """Ask, ring, accept. One specialist is on call at a time, so that each pair gets its own."""
+        specialist = self.specialist.caller
         async with on_call:
-            specialist = self.specialist.caller
             await specialist.ok("PUT", "/api/on-call", {"on": True})
-            made = await self.gp.caller.ask()
-            self.case = made["id"]
-            async with asyncio.timeout(RING_WITHIN):
-                while (await specialist.call("POST", f"/api/consultations/{self.case}/accept"))[0] >= 300:
-                    await asyncio.sleep(0.1)
-            await specialist.ok("PUT", "/api/on-call", {"on": False})
+            try:
+                self.case = (await self.gp.caller.ask())["id"]
+                async with asyncio.timeout(RING_WITHIN):
+                    while (await specialist.call("POST", f"/api/consultations/{self.case}/accept"))[0] >= 300:
+                        await asyncio.sleep(0.1)
+            finally:
+                await specialist.ok("PUT", "/api/on-call", {"on": False})
         seen = await self.gp.caller.ok("GET", f"/api/consultations/{self.case}")
         self.room = seen["encounter"]["room"]
+
+    async def abandon(self) -> None:
+        """After something went wrong: whatever there is of the call is ended, so that the next one can begin."""
+        for person in (self.gp, self.specialist):
+            await person.hang_up()
+        for way in ("hang-up", "cancel"):
+            await self.gp.caller.call("POST", f"/api/consultations/{self.case}/{way}")
 
     async def join(self) -> None:
         """Both enter."""

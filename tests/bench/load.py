@@ -26,8 +26,10 @@ SSRC = 0x11223344
 TRANSPORT_CC = 3
 """Header extension id in the client's offer."""
 WARM_UP = 4.0
-"""Seconds of load before CPU is measured: until then Janus does not know a round-trip time, and keeps no packets for
+"""Seconds of load before CPU is measured, at least: until then Janus knows no round-trip time and keeps no packets for
 NACKs."""
+SETTLED_WITHIN = 40.0
+"""Seconds within which everybody must receive everything: what a line carries is found out step by step."""
 
 NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""
@@ -192,10 +194,24 @@ def with_candidate(client: MediaClient, description: str) -> str:
 
 
 async def feedback(clients: Sequence[Subscriber]) -> None:
-    """Let each client send its RTCP when its turn has come."""
-    rota = Rota(clients, time.monotonic())
+    """Let each of a growing number of clients send its RTCP when its turn has come."""
+    turns: list[Callable[[], None]] = []
+    rota = Rota(turns, FEEDBACK_EVERY, time.monotonic())
     while True:
-        await asyncio.sleep(min(rota.due(time.monotonic()), FEEDBACK_EVERY))
+        turns[:] = [client.feedback for client in clients]
+        await asyncio.sleep(max(0.0, min(rota.due(time.monotonic()), FEEDBACK_EVERY)))
+
+
+async def settled(source: Publisher, clients: Sequence[Subscriber]) -> None:
+    """Until every client has received all of a second; what is still missing after a while shows in the result."""
+    deadline = time.monotonic() + SETTLED_WITHIN
+    while time.monotonic() < deadline:
+        sent, before = source.sent, [each.packets for each in clients]
+        await asyncio.sleep(1.0)
+        # Some are on their way at either end.
+        least = (source.sent - sent) - 2 * PACKETS_A_FRAME
+        if all(each.packets - count >= least for each, count in zip(clients, before, strict=True)):
+            return
 
 
 async def measure(
@@ -224,8 +240,13 @@ async def measure(
         verifier = Verifier(clients[0])
         sending = tasks.spawn(source.run(), "publisher")
         await asyncio.sleep(WARM_UP)
+        await settled(source, clients)
+        sending.cancel()
+        await asyncio.sleep(0.1)
         for each in clients:
-            each.resent = each.asked = 0
+            each.resent = each.asked = each.packets = each.frames = each.sender_reports = 0
+        verifier.verified = 0
+        sending = tasks.spawn(source.run(), "publisher")
         before, frames_before, counts = source.sent, source.frames, await server.counts()
         cpu, began = server_cpu(server.pid), time.monotonic()
         await asyncio.sleep(seconds)
@@ -234,16 +255,16 @@ async def measure(
         counts = {name: count - counts.get(name, 0) for name, count in (await server.counts()).items()}
         sending.cancel()
         # A jitter buffer hands a frame on when the next one begins: the very last may stay where it is.
-        whole = source.frames
+        whole = source.frames - frames_before
         source.frame()
         await asyncio.sleep(0.5)
-        # The publisher's first packet began a keyframe, so every packet was for everyone.
+        wanted = source.sent - before
         arrived, asked = sum(each.packets for each in clients), sum(each.asked for each in clients)
         return Result(
             subscribers=subscribers,
             sent=sent,
-            delivery=round(arrived / (source.sent * subscribers), 4),
-            verified=round(verifier.verified / source.sent, 4),
+            delivery=round(arrived / (wanted * subscribers), 4),
+            verified=round(verifier.verified / wanted, 4),
             cpu_us_per_packet=round(cpu / (sent * subscribers) * 1e6, 2),
             cpu_us_per_received=round(cpu / sent * 1e6, 1),
             core=round(cpu / elapsed, 3),

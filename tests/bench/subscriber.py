@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aioice import stun
@@ -22,13 +23,16 @@ REPORT_EVERY: Final = 10
 MISSED: Final = 3
 """How long ago, in packets, the one was that the NACK asks for."""
 OWN_SSRC: Final = 1
+SO_TIMESTAMPNS: Final = 35
+"""Of asm-generic/socket.h: when a datagram came, as a control message with seconds and nanoseconds."""
 
 _NUMBERS = struct.Struct("!xxHxxxxI")
 _WIDE = struct.Struct("!H")
+_TIME = struct.Struct("qq")
 
 
 class Subscriber(MediaClient):
-    """Counts by the clear RTP header; `packets` are those that came in order, none twice.
+    """Counts by the clear RTP header: `packets` of the first video, none twice, and `frames` of all.
 
     It answers connectivity checks: our server is ICE-lite and makes none, others do.
     """
@@ -43,26 +47,45 @@ class Subscriber(MediaClient):
         """Packets that were asked for by NACK."""
         self.sender_reports = 0
         self.on_rtcp = self._read_rtcp
-        self._media_ssrc = self._repair_ssrc = 0
+        self._media_ssrc = 0
+        self._repairs: frozenset[int] = frozenset()
         self._last = -1
         self._wide_id = 0
         self._wide_at: int | None = None
         self._arrivals = ArrivalLog()
         self._rounds = 0
+        self._came = 0.0
+        """When the packet at hand came, by the kernel's clock: as browsers see it, whenever this program runs."""
         self._heard: tuple[int, float] | None = None
         """The middle bits of the last sender report's NTP time, and when it came (RFC 3550 §6.4.1)."""
 
     def read_transport(self, description: str) -> None:
         """Learn also which stream is the retransmissions', and where transport-wide numbers are."""
         super().read_transport(description)
-        pair = re.search(r"a=ssrc-group:FID (\d+) (\d+)", description)
+        pairs = re.findall(r"a=ssrc-group:FID (\d+) (\d+)", description)
         single = re.search(r"a=ssrc:(\d+)", description)
-        self._media_ssrc = int(pair[1]) if pair else int(single[1]) if single else 0
-        self._repair_ssrc = int(pair[2]) if pair else 0
+        self._media_ssrc = int(pairs[0][0]) if pairs else int(single[1]) if single else 0
+        self._repairs = frozenset(int(repair) for _, repair in pairs)
         extension = re.search(r"a=extmap:(\d+)\S* \S*transport-wide-cc", description)
         self._wide_id = int(extension[1]) if extension else 0
 
+    def _open(self) -> socket.socket:
+        sock = super()._open()
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        return sock
+
     # --- what comes -----------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        views = [self._inbound.view]
+        for _ in range(64):
+            try:
+                size, stamps, _, _ = self._socket.recvmsg_into(views, 64)
+            except BlockingIOError:
+                return
+            seconds, nanoseconds = _TIME.unpack(stamps[0][2])
+            self._came = seconds + nanoseconds / 1e9
+            self._datagram(size)
 
     def _datagram(self, size: int) -> None:
         view = self._inbound.view
@@ -81,8 +104,10 @@ class Subscriber(MediaClient):
     def _count(self, second: int) -> None:
         view = self._inbound.view
         number, ssrc = _NUMBERS.unpack_from(view)
-        if ssrc == self._repair_ssrc:
+        if ssrc in self._repairs:
             self.resent += 1
+        elif ssrc != self._media_ssrc:
+            self.frames += second >> 7
         elif 0 < (number - self._last & 0xFFFF) < 0x8000 or self._last < 0:
             self._last = number
             self.packets += 1
@@ -95,7 +120,7 @@ class Subscriber(MediaClient):
             if at is None or view[at - 1] != self._wide_id << 4 | 1:
                 at = self._wide_at = self._find_wide()
             if at is not None:
-                self._arrivals.add(_WIDE.unpack_from(view, at)[0], time.monotonic())
+                self._arrivals.add(_WIDE.unpack_from(view, at)[0], self._came)
 
     def _find_wide(self) -> int | None:
         """Where the transport-wide number is (one-byte elements, RFC 8285 §4.2)."""
@@ -160,20 +185,22 @@ class Subscriber(MediaClient):
 
 
 class Rota:
-    """Gives every client its turn, evenly spread over FEEDBACK_EVERY. Call `due` often."""
+    """Gives each of many its turn once in `every` seconds, evenly spread. Call `due` often."""
 
-    def __init__(self, clients: Sequence[Subscriber], now: float) -> None:
-        self._clients = clients
+    def __init__(self, turns: Sequence[Callable[[], None]], every: float, now: float) -> None:
+        self._turns = turns
+        self._every = every
         self._next = 0
         self._at = now
 
     def due(self, now: float) -> float:
-        """Let those whose turn has come give feedback; seconds until the next turn."""
+        """Let those take their turn for whom it is time; seconds until the next one."""
+        if not self._turns:
+            self._at = now + self._every
+        elif now - self._at > self._every:
+            self._at = now  # far behind: what was missed is not made up for in one go
         while self._at <= now:
-            if not self._clients:
-                self._at = now + FEEDBACK_EVERY
-                break
-            self._clients[self._next % len(self._clients)].feedback()
+            self._turns[self._next % len(self._turns)]()
             self._next += 1
-            self._at += FEEDBACK_EVERY / len(self._clients)
+            self._at += self._every / len(self._turns)
         return self._at - now
