@@ -14,8 +14,7 @@ import structlog
 from aiohttp import web
 
 from recorder.vault import PlainVault
-from recorder.views import Library
-from recorder.views import routes as replay_routes
+from recorder.views import Library, Views
 from signaling import fanout
 from signaling.devices import Devices
 from signaling.gateway import Gateway
@@ -145,8 +144,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
-    replay = replay_routes(library, routing.replay_authoriser(services, edge))
-    routing.attach(app, services, edge, resolve, health=health, replay=replay, client=WebClient(web_client()))
+    replay = Views(library, routing.replay_authoriser(services, edge))
+    routing.attach(app, services, edge, resolve, health=health, replay=replay.routes(), client=WebClient(web_client()))
     sockets.attach(app, gateway)
     routing.finish(app)
     made = await demo.greet(services, settings)
@@ -169,7 +168,11 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
             await redis.aclose()
         await database.close()
 
+    async def let_go(_: web.Application) -> None:
+        replay.close()
+
     app.cleanup_ctx.append(life)
+    app.on_shutdown.append(let_go)
     app[FRONT] = Front(services, sockets, rooms, media, encounters, engine, made)
     return app
 
