@@ -37,23 +37,25 @@ class Round:
     async def play(self, pair: Pair, on_call: asyncio.Lock) -> None:
         """Calls, one after the other, in each of which both come and go."""
         while self.left > 0:
-            await pair.begin(on_call)
-            for _ in range(JOINS_A_CALL // 2):
-                if self.left <= 0:
-                    break
-                self.left -= 2
-                try:
-                    await pair.join()
-                    for step in range(3):
-                        pair.gp.send(step)
-                        pair.specialist.send(step)
-                    await pair.leave()
-                except (TimeoutError, AssertionError, RuntimeError) as error:
-                    self.failed += 1
-                    print(f"a join failed: {error!r}", file=sys.stderr)
-                    for person in (pair.gp, pair.specialist):
-                        await person.hang_up()
-            await pair.end()
+            try:
+                await self._call(pair, on_call)
+            except (TimeoutError, AssertionError, RuntimeError) as error:
+                self.failed += 1
+                print(f"a join failed: {error!r}", file=sys.stderr)
+                await pair.abandon()
+
+    async def _call(self, pair: Pair, on_call: asyncio.Lock) -> None:
+        await pair.begin(on_call)
+        for _ in range(JOINS_A_CALL // 2):
+            if self.left <= 0:
+                break
+            self.left -= 2
+            await pair.join()
+            for step in range(3):
+                pair.gp.send(step)
+                pair.specialist.send(step)
+            await pair.leave()
+        await pair.end()
 
 
 async def held(gauges: Gauges, pair: Pair) -> dict[str, dict[str, float]]:

@@ -49,8 +49,7 @@ class House:
             except (TimeoutError, AssertionError, RuntimeError) as error:
                 self.failed += 1
                 print(f"a call failed: {error!r}", file=sys.stderr, flush=True)
-                for person in (pair.gp, pair.specialist):
-                    await person.hang_up()
+                await pair.abandon()
             length = self._chance.uniform(*CALL)
 
     async def _call(self, pair: Pair, until: float) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from signaling.media.errors import BadSdpError
+from signaling.media.peers import publish_peer
 from signaling.media.policy.limits import IN_ALL, PER_SOURCE, RESERVED
 from signaling.media.transport import mux
 from tests.media_call import AUDIO, OPUS, Call, calling, publishing, rtp
@@ -185,3 +187,16 @@ async def test_a_sender_that_changes_its_stream_all_the_time_is_remembered_in_bo
         publisher.send_secured(rtp(AUDIO + number, OPUS, number, 0, b"x", mid="0"))
     await call.until(lambda: call.plane._counters.get("packets_in") == 300)
     assert call.plane._mux.sizes()["ssrcs"] <= 128
+
+
+async def test_an_offer_that_is_refused_late_leaves_nothing_behind(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise BadSdpError("not this one")
+
+    monkeypatch.setattr(publish_peer, "answer", refuse)
+    await call.plane.join(call.room, "gp", ["H264"])
+    for number in range(3):
+        with pytest.raises(BadSdpError):
+            await call.plane.publish(call.room, "gp", f"p{number}", *publishing(call.client()))
+    assert set(call.plane._mux.sizes().values()) == {0}
+    assert (await call.plane.snapshot())["rooms"][call.room]["participants"]["gp"]["publish"] is None

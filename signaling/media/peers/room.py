@@ -95,7 +95,11 @@ class Room:
             return peer.accept(offer, sources, policy)
         peer = PublishPeer(self.around, self.name, name, session, self._open, self._close)
         peer.on_closed = self._peer_closed
-        answer = peer.accept(offer, sources, policy)
+        try:
+            answer = peer.accept(offer, sources, policy)
+        except BaseException:
+            peer.close()  # its credentials are known to the port already
+            raise
         old, participant.publish = participant.publish, peer
         if old is not None:
             old.close()
