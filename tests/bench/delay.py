@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
-from tests.bench.crowd import Crowd, direct_delay, percentile
+from tests.bench.gathering import Gathering, direct_delay, percentile, stamped
 from tests.bench.load import server_cpu
 from tests.bench.worker import Server
 
@@ -31,25 +31,25 @@ PACKETS, SIZE = 5, 1_000
 PROMISED: Final = {"p50": 0.001, "p99": 0.005}
 
 
-async def busy(server: Server, crowd: Crowd, seconds: float) -> tuple[float, int]:
+async def busy(server: Server, everyone: Gathering, seconds: float) -> tuple[float, int]:
     """The share of its core that the server uses, and the packets that came in meanwhile."""
-    crowd.begin()
+    everyone.begin()
     cpu, began = server_cpu(server.pid), time.monotonic()
     await asyncio.sleep(seconds)
-    return (server_cpu(server.pid) - cpu) / (time.monotonic() - began), crowd.sent()
+    return (server_cpu(server.pid) - cpu) / (time.monotonic() - began), everyone.sent()
 
 
-async def load(server: Server, crowd: Crowd, share: float) -> None:
+async def load(server: Server, everyone: Gathering, share: float) -> None:
     """Add rooms until this share of the core is busy, or nearly so."""
-    await crowd.add(FIRST)
+    await everyone.add(FIRST)
     for _ in range(ATTEMPTS):
-        await crowd.settled()
-        core, _ = await busy(server, crowd, 2.0)
+        await everyone.settled()
+        core, _ = await busy(server, everyone, 2.0)
         if core >= share * (1 - TOLERANCE):
             return
         # Packets in company cost less: approached from below.
-        await crowd.add(max(1, int(crowd.rooms * (share / core - 1) * 0.8)))
-    await crowd.settled()
+        await everyone.add(max(1, int(everyone.rooms * (share / core - 1) * 0.8)))
+    await everyone.settled()
 
 
 async def measure(people: int, seconds: float, wanted: float, core: int) -> dict[str, Any]:
@@ -58,12 +58,12 @@ async def measure(people: int, seconds: float, wanted: float, core: int) -> dict
     tasks = Tasks(Counters())
     server = await Server.start(core)
     try:
-        crowd = Crowd(server, people=people, packets=PACKETS, size=SIZE, audio=True)
-        tasks.spawn(crowd.run(), "crowd")
-        await load(server, crowd, wanted)
-        share, sent = await busy(server, crowd, seconds)
-        delivered = crowd.delivered()
-        delays = [delay for listener in crowd.listeners for delay in listener.delays]
+        everyone = Gathering(server, people=people, pictures=stamped(PACKETS, SIZE), sounds=[b"\x78" + bytes(79)])
+        tasks.spawn(everyone.run(), "everyone")
+        await load(server, everyone, wanted)
+        share, sent = await busy(server, everyone, seconds)
+        delivered = everyone.delivered()
+        delays = [delay for listener in everyone.listeners for delay in listener.delays]
         counts = await server.counts()
     finally:
         await tasks.stop()
@@ -73,7 +73,7 @@ async def measure(people: int, seconds: float, wanted: float, core: int) -> dict
     return {
         "benchmark": "delay",
         "people_per_room": people,
-        "rooms": crowd.rooms,
+        "rooms": everyone.rooms,
         "core": round(share, 3),
         "as_busy_as_wanted": abs(share / wanted - 1) <= TOLERANCE,
         "packets_per_second": round(sent / seconds),

@@ -58,8 +58,9 @@ async def serve(recordings: str = "") -> None:
 class Server:
     """The process, and its commands."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, *, records: bool = False) -> None:
         self._process = process
+        self._records = records
         self._offers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._receivers: dict[tuple[str, str], MediaClient] = {}
         self._results: asyncio.Queue[Any] = asyncio.Queue()
@@ -83,7 +84,7 @@ class Server:
             )
         assert process.stdout is not None
         assert "ready" in json.loads(await process.stdout.readline())
-        return cls(process)
+        return cls(process, records=bool(recordings))
 
     @property
     def pid(self) -> int:
@@ -111,9 +112,10 @@ class Server:
         async with asyncio.timeout(CONNECT_WITHIN):
             await client.connected.wait()
 
-    async def record(self, room: str) -> None:
-        """Record a room from now on."""
-        await self.call("record", f"recording-{room}", room, {})
+    async def open_room(self, room: str) -> None:
+        """Record it from now on, where recordings are made."""
+        if self._records:
+            await self.call("record", f"recording-{room}", room, {})
 
     async def counts(self) -> dict[str, int]:
         """What the media plane has counted since it started."""
