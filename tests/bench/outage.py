@@ -24,7 +24,7 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests import peers
-from tests.browser.people import Person, hang_up, in_call, person
+from tests.browser.people import Person, hang_up, person
 from tests.impair import CLIENT_SIDE, SERVER_SIDE, Relay, relay
 from tests.server import Server, eventually, running_server
 from tests.tcp_line import TcpLine, tcp_line
@@ -83,12 +83,17 @@ class Call:
         self.udp.move()
         self.tcp.move()
 
+    async def connected(self) -> None:
+        """Wait until both pages say so, however busy the machine is."""
+        for each in self.people:
+            await expect(each.part("room")).to_have_attribute("data-state", "connected", timeout=LIMIT * 1000)
+
     async def calm(self) -> None:
         """Wait until all is well, and then a while."""
-        await in_call(*self.people)
+        await self.connected()
         for each in self.people:
             await each.page.evaluate(WATCH)
-            await each.sees_and_hears(within_ms=30_000)
+            await each.sees_and_hears(within_ms=int(LIMIT * 1000))
         await asyncio.sleep(CALM)
 
     async def back(self, since: float) -> float:
@@ -102,7 +107,7 @@ class Call:
 
     async def same_people(self) -> bool:
         """Whether both still sit where they sat, alone with each other."""
-        await in_call(*self.people)
+        await self.connected()
         seats = []
         for each in self.people:
             await expect(each.part("tile")).to_have_count(1)

@@ -95,6 +95,21 @@ describe("publishing", () => {
     expect(publisher.state).toBe("connected");
     publisher.close();
   });
+  it("gives a slow line twice the time each time, until it connects", async () => {
+    const publisher = await published();
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(6_100);
+    expect(peers).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(11_500);
+    expect(peers).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(peers).toHaveLength(3);
+    last().become("connected");
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(6_100);
+    expect(peers).toHaveLength(4);
+    publisher.close();
+  });
   it("builds anew at once when the server answers with other keys", async () => {
     const publisher = await published();
     server.keys = "BB";

@@ -24,8 +24,9 @@ export interface LinkOptions {
 
 /** Browsers often come back by themselves from "disconnected": wait a moment before doing anything. */
 const PATIENCE = 1_500;
-/** A restart or a new connection that has not connected by then is given up. */
-const CONNECT_LIMIT = 6_000;
+/** A restart or a new connection that has not connected by then is given up; the next one gets twice the time. */
+const CONNECT_FIRST = 6_000;
+const CONNECT_MOST = 24_000;
 const RETRY_FIRST = 500;
 const RETRY_MOST = 4_000;
 
@@ -39,6 +40,7 @@ export abstract class Link {
   #state: LinkState = "idle";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #retry = RETRY_FIRST;
+  #limit = CONNECT_FIRST;
   #wasConnected = false;
 
   constructor(options: LinkOptions) {
@@ -101,7 +103,10 @@ export abstract class Link {
     if (this.#state === "closed") return;
     if (this.peer.connectionState === "connected") return this.#connected();
     this.#enter(this.#wasConnected ? "interrupted" : "connecting");
-    this.#arm(CONNECT_LIMIT, () => void this.#heal(true));
+    this.#arm(this.#limit, () => {
+      this.#limit = Math.min(this.#limit * 2, CONNECT_MOST); // a slow line or device must not be cut short each time
+      void this.#heal(true);
+    });
   }
 
   /** What a failed exchange leads to: waiting for the line, or a new connection. */
@@ -187,6 +192,7 @@ export abstract class Link {
   #connected(): void {
     clearTimeout(this.#timer);
     this.#retry = RETRY_FIRST;
+    this.#limit = CONNECT_FIRST;
     this.#wasConnected = true;
     this.#enter("connected");
   }
