@@ -20,7 +20,7 @@ from signaling.media.tasks import Tasks
 from tests.bench.load import SSRC, pinned, with_candidate
 from tests.media_client import MediaClient
 
-ROOM = 1
+ROOM = "bench"
 PLUGIN, TRANSPORT = "libjanus_videoroom.so", "libjanus_http.so"
 WAIT = 20.0
 """Seconds for Janus to answer anything."""
@@ -77,16 +77,16 @@ class Installation:
     plugin: Path
     transport: Path
 
-    async def start(self, core: int) -> Janus:
-        """A fresh Janus on that core, with an empty room."""
+    async def start(self, core: int, recordings: str = "") -> Janus:
+        """A fresh Janus on that core, with an empty room; with a folder, what is sent in rooms is recorded there."""
         folder = Path(tempfile.mkdtemp(prefix="bench-janus-"))
         try:
-            return await self._start(folder, core)
+            return await self._start(folder, core, recordings)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    async def _start(self, folder: Path, core: int) -> Janus:
+    async def _start(self, folder: Path, core: int, recordings: str) -> Janus:
         for name in ("plugins", "transports", "none"):
             (folder / name).mkdir()
         (folder / "plugins" / PLUGIN).symlink_to(self.plugin)
@@ -110,7 +110,7 @@ class Installation:
                 stdout=log,
                 stderr=log,
             )
-        server = Janus(process, folder, f"http://127.0.0.1:{port}/janus")
+        server = Janus(process, folder, f"http://127.0.0.1:{port}/janus", recordings)
         try:
             await server.open()
         except BaseException:
@@ -140,7 +140,7 @@ def find() -> Installation:
 class Janus:
     """The running process, spoken to over its HTTP transport: one session, a handle per peer."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, url: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, url: str, recordings: str) -> None:
         self._process = process
         self.folder = folder
         self._url = url
@@ -148,7 +148,10 @@ class Janus:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         self._events: dict[int, asyncio.Queue[dict[str, Any]]] = {}
         self._up: dict[int, asyncio.Event] = {}
-        self._feed = 0
+        self._recordings = recordings
+        self._rooms: dict[str, int] = {}
+        self._feeds: dict[str, dict[str, int]] = {}
+        """Who sends in which room: Janus' number by name."""
         self._tasks = Tasks(Counters())
 
     @property
@@ -169,28 +172,39 @@ class Janus:
                     await asyncio.sleep(0.05)
         self._session = f"{self._url}/{created['data']['id']}"
         self._tasks.spawn(self._poll(), "events of Janus")
+        await self.open_room(ROOM)
+
+    async def open_room(self, room: str) -> None:
+        """Make a room, recorded where recordings are made."""
         handle = await self._attach()
-        room = {"request": "create", "room": ROOM, "videocodec": "h264", "publishers": 1, "bitrate": 0}
-        made = await self._post(f"{self._session}/{handle}", {"janus": "message", "body": room})
+        self._rooms[room] = number = len(self._rooms) + 1
+        body: dict[str, Any] = {"request": "create", "room": number, "videocodec": "h264", "publishers": 8}
+        body["bitrate"] = 0
+        if self._recordings:
+            body |= {"record": True, "rec_dir": self._recordings}
+        made = await self._post(f"{self._session}/{handle}", {"janus": "message", "body": body})
         if made["plugindata"]["data"].get("videoroom") != "created":
             raise RuntimeError(f"Janus makes no room: {made}")
 
-    async def publish(self, client: MediaClient) -> None:
-        """Connect the publisher, which is the DTLS client here as in every bench."""
+    async def publish(
+        self, client: MediaClient, *, room: str = ROOM, name: str = "publisher", audio: bool = False, ssrc: int = SSRC
+    ) -> None:
+        """Connect somebody who sends a camera, and with `audio` a microphone; it is the DTLS client."""
         handle = await self._attach()
-        offer = with_candidate(client, client.offer(("video", "H264", SSRC))).replace(
-            "a=setup:actpass", "a=setup:active"
-        )
-        body = {"request": "joinandconfigure", "room": ROOM, "ptype": "publisher"}
-        answer = await self._ask(handle, body, {"type": "offer", "sdp": offer})
-        self._feed = answer["plugindata"]["data"]["id"]
+        sections = [("audio", "opus", ssrc - 1)] if audio else []
+        offer = with_candidate(client, client.offer(*sections, ("video", "H264", ssrc)))
+        body = {"request": "joinandconfigure", "room": self._rooms[room], "ptype": "publisher"}
+        jsep = {"type": "offer", "sdp": offer.replace("a=setup:actpass", "a=setup:active")}
+        answer = await self._ask(handle, body, jsep)
+        self._feeds.setdefault(room, {})[name] = answer["plugindata"]["data"]["id"]
         await client.connect(answer["jsep"]["sdp"])
         await self._connected(handle)
 
-    async def subscribe(self, client: MediaClient, index: int) -> None:
-        """Connect a subscriber."""
+    async def subscribe(self, client: MediaClient, index: int, *, room: str = ROOM, name: str = "") -> None:
+        """Connect somebody who receives the others of the room."""
         handle = await self._attach()
-        body = {"request": "join", "room": ROOM, "ptype": "subscriber", "streams": [{"feed": self._feed}]}
+        streams = [{"feed": feed} for who, feed in self._feeds[room].items() if who != name]
+        body = {"request": "join", "room": self._rooms[room], "ptype": "subscriber", "streams": streams}
         offer = (await self._ask(handle, body))["jsep"]["sdp"]
         await self._ask(
             handle, {"request": "start"}, {"type": "answer", "sdp": with_candidate(client, client.answer(offer))}

@@ -25,12 +25,12 @@ LOOP = 10
 """Seconds of pictures, sent again and again; the first is a keyframe."""
 
 
-def camera() -> Frames:
+def camera(bitrate: int = BITRATE) -> Frames:
     """A moving pattern with noise in it as H264: this server would not forward random bytes."""
     context: Any = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = *SIZE, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 90_000), Fraction(FRAMES_A_SECOND)
-    context.bit_rate = BITRATE
+    context.bit_rate = bitrate
     context.options = {
         "preset": "ultrafast",
         "tune": "zerolatency",
