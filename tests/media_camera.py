@@ -1,4 +1,4 @@
-"""A camera and microphone that send by themselves: two layers, keyframes when asked, sender reports."""
+"""A camera that sends by itself, in two layers; and a thin line that a client tells about by transport-cc."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import random
 import time
 
-from signaling.media.packets import rtcp
+from signaling.media.packets import rtcp, rtp_header
+from signaling.media.packets.twcc import ArrivalLog
+from signaling.media.peers.forward import WIRE
 from tests.media_call import AUDIO, DELTA, H264, KEYFRAME, OPUS, VIDEO, rtp
 from tests.media_client import MediaClient
 
 LOW = 0x0D000000
 """SSRC of the small layer."""
 FRAME = 1 / 30
+QUEUE = 0.5
+"""Seconds of packets that a thin line keeps waiting."""
 EPOCH = 3_900_000_000
 """NTP seconds at which the clock of these senders began."""
 
@@ -104,3 +108,34 @@ class Camera:
                     if rtcp.feedback_about(part) == stream.ssrc:
                         stream.asked += 1
                         stream.keyframe = True
+
+
+class ThinLine:
+    """Receives as if through a line of `rate` bit/s, and tells by transport-cc how it came."""
+
+    def __init__(self, client: MediaClient, rate: float) -> None:
+        self.client = client
+        self.rate = rate
+        self._free = 0.0
+        self._arrivals = ArrivalLog()
+        client.on_rtp = self._came
+
+    async def run(self) -> None:
+        """Send feedback as browsers do."""
+        while True:
+            feedback = self._arrivals.report(1, 2)
+            if feedback is not None and self.client.keys is not None:
+                self.client.send_secured(feedback)
+            await asyncio.sleep(0.05)
+
+    def _came(self, data: bytes) -> None:
+        self.client.rtp.append(data)
+        elements = rtp_header.extensions(data, rtp_header.parse(data))
+        wide = elements.get(rtp_header.EXTENSION_TRANSPORT_CC)
+        if wide is not None:
+            now = time.monotonic()
+            self._free = max(now, self._free) + (len(data) + WIRE) * 8 / self.rate
+            if self._free - now < QUEUE:
+                self._arrivals.add(int.from_bytes(wide, "big"), self._free)
+            else:
+                self._free = now + QUEUE  # the buffer is full: this one was lost

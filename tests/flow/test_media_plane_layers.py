@@ -11,7 +11,7 @@ import pytest
 
 from signaling.media.packets import rtcp, rtp_header
 from tests.media_call import AUDIO, DELTA, H264, KEYFRAME, RTX, VIDEO, Call, calling, rtp
-from tests.media_camera import LOW, Camera
+from tests.media_camera import LOW, Camera, ThinLine
 from tests.media_client import MediaClient
 
 SOURCES = {"0": "microphone", "1": "camera", "2": "camera-low"}
@@ -114,6 +114,24 @@ async def test_a_camera_of_two_layers_is_one_track_and_follows_the_line(call: Ca
     assert len(changes) >= 2
     assert sound(subscriber) > 10
     assert await call.count("dropped_not_authentic") == 0
+
+
+async def test_transport_feedback_finds_the_layer_that_the_line_carries(call: Call) -> None:
+    publisher, _ = await publish_layers(call)
+    subscriber = await call.subscriber()
+    line = ThinLine(subscriber, 3_000_000)
+    call.tasks.spawn(line.run(), "feedback")
+    call.tasks.spawn(Camera(publisher).run(), "camera")
+    await call.until(lambda: layer(subscriber) == "high", "the large layer", 20)
+    line.rate = 350_000
+    await call.until(lambda: layer(subscriber) == "low", "the small layer", 20)
+    heard = sound(subscriber)
+    line.rate = 3_000_000
+    await call.until(lambda: layer(subscriber) == "high", "the large layer again", 20)
+    assert sound(subscriber) > heard
+    one_stream(subscriber)
+    assert await call.count("probes_out") > 0, "that there was more was found out by padding"
+    assert await call.count("transport_feedback_strange") == 0
 
 
 async def test_the_times_of_both_layers_are_those_of_one_camera(call: Call) -> None:
