@@ -96,6 +96,8 @@ async def measure(name: str, side: Side, speaker: Party, listener: Party, second
     """One call on one line. Both are on their home pages before, and in no call after."""
     preset = PRESETS[name]
     await call(speaker, listener)
+    # One direction is measured: the other picture would only take the machine's time.
+    await listener.who.part("toggle-camera").click()
     await listener.watch(SETTLE)
     before = bits(listener.history[-8:])
     relay = (listener if side == "listener" else speaker).line

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-WIDTH, HEIGHT, FPS, FRAMES = 640, 360, 30, 90
+WIDTH, HEIGHT, FPS, FRAMES = 640, 360, 20, 60
 """Small enough that a machine of two cores encodes and decodes it several times over beside a server."""
 
 Picture = npt.NDArray[np.uint8]

@@ -49,6 +49,8 @@ const BAD_SAMPLES = 2;
 const CLEAN_SAMPLES = 3;
 /** Milliseconds in which a higher mode may find its pace before its estimate counts. */
 const TRIAL = 8_000;
+/** Milliseconds that a queue takes to drain and an estimate to settle after less is sent. */
+const SETTLE = 3_000;
 /** A mode that stood so long after a try is established. */
 const PROVEN = 20_000;
 const FIRST_WAIT = 4_000;
@@ -121,9 +123,10 @@ export class Uplink {
 
   #isFailing(sample: UplinkSample, carried: number, queued: boolean): boolean {
     const { mode, picture } = this.#plan;
-    if (mode === "sound") return false;
+    const since = sample.at - this.#since;
+    if (mode === "sound" || (mode === "small" && since < SETTLE)) return false;
     const overflows = queued && sample.loss > LOSSY && (mode === "full" || picture <= PICTURE_LEAST);
-    const trying = this.#tried && sample.at - this.#since < TRIAL;
+    const trying = this.#tried && since < TRIAL;
     return overflows || (!trying && carried < LEAST[mode]);
   }
 
