@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 
@@ -71,6 +72,12 @@ class RoomRecordings:
         if recording not in self._sealing:
             self._sealing.add(recording)
             self._tasks.spawn(self._seal(room_id, recording, over), "seal")
+
+    async def seal_left_over(self, running: Collection[str]) -> None:
+        """Close the recordings of calls that are over, which nobody closed: `running` are the rooms that are not."""
+        for room_id, recording in await self._calls.unsealed():
+            if room_id not in running:
+                self.seal(room_id, recording)
 
     async def _start(self, room: Room) -> None:
         try:

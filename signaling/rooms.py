@@ -277,7 +277,7 @@ class Rooms:
                     if getattr(refused, "code", None) == "media-down":
                         raise
                     log.exception("room.not_restored", room=room_id)  # its trouble is not that of the others
-        await self._seal_left_over(running)
+        await self._recordings.seal_left_over(running)
 
     async def reconcile(self) -> None:
         """Look again whether rooms are as the rows say, whatever signal was lost on its way. Called now and then."""
@@ -292,7 +292,7 @@ class Rooms:
                 async with self._locks.of(room_id):
                     if (call := await self._running(room_id)) is not None:
                         await self._recordings.obey(room, call.mark)
-        await self._seal_left_over(running.keys())
+        await self._recordings.seal_left_over(running.keys())
 
     async def watch_empty(self, now: float) -> None:
         """End the calls that everybody left long ago, so that their specialist is free again. Called now and then."""
@@ -378,13 +378,9 @@ class Rooms:
             if alive is None and room.people:
                 for person in room.people.values():
                     person.has_media = person.sid is not None  # who is away does not hear the next line
+                    person.lines.clear()
                 await self._speaker.to_room(room_id, "media.lost", {"room": room_id})
             await self._recordings.obey(room, call.mark)
-
-    async def _seal_left_over(self, running: Collection[str]) -> None:
-        for room_id, recording in await self._calls.unsealed():
-            if room_id not in running:
-                self._recordings.seal(room_id, recording)
 
     def _await_return(self, room: Room, person: Person) -> None:
         number = self._absence[room.id, person.participant] = next(self._absences)

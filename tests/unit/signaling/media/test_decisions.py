@@ -66,8 +66,9 @@ def test_a_peers_life() -> None:
     life = Liveness(Patience(3, 30, 120), 0.0)
     assert life.tick(29.0) is None
     assert life.secured(29.5) == "connected"
-    assert life.tick(32.4) is None
-    assert life.tick(32.6) == "disconnected"
+    assert life.heard(29.6) is None, "a stream of packets"
+    assert life.tick(32.5) is None
+    assert life.tick(32.7) == "disconnected"
     assert life.heard(33.0) == "connected"
     assert life.tick(62.9) == "disconnected"
     assert life.tick(63.1) == "failed"
