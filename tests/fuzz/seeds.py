@@ -1,4 +1,4 @@
-"""Makes the corpus, `python -m tests.fuzz.seeds`: packets of our clients' call, browsers' descriptions, encoders' frames."""
+"""Makes the corpus, `python -m tests.fuzz.seeds`: packets of our clients' call, browsers' words, encoders' frames."""
 
 from __future__ import annotations
 
@@ -153,6 +153,15 @@ def scene(reports: list[bytes]) -> Iterator[bytes]:
     yield stream.join(records)
 
 
+def fragments() -> Iterator[bytes]:
+    """What trickling clients send (RFC 8840 §9.1), and a restart."""
+    head = "a=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+    own = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
+    candidate = "a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw\r\n"
+    for text in (head + own + candidate, own + head + candidate + "a=end-of-candidates\r\n", head + candidate, own):
+        yield text.encode()
+
+
 def main() -> None:
     """Write all."""
     sent, descriptions = asyncio.run(call())
@@ -179,6 +188,7 @@ def main() -> None:
         "red": [blocks, b"\x6fvoice", blocks[:4] * 3 + b"\x6f" + bytes(12)],
         "keyframe": payloads,
         "sdp": [text.encode() for text in texts],
+        "fragment": list(fragments()),
         "messages": [f"{event}\n{body}".encode() for event, body in examples.items()],
         "h264": list(pictures("H264")),
         "vp9": list(pictures("VP9")),

@@ -27,6 +27,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "red": Target(packets.check_red),
         "keyframe": Target(packets.check_keyframe, 200),
         "sdp": Target(text.check_sdp, 20_000),
+        "fragment": Target(text.check_fragment, 2_000),
         "messages": Target(text.check_messages, 4_000),
         "h264": Target(recorded.check_h264, 6_000),
         "vp9": Target(recorded.check_vp9, 6_000),

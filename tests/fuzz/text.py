@@ -11,6 +11,7 @@ from signaling import messages
 from signaling.media.errors import BadSdpError
 from signaling.media.policy.ice import Credentials
 from signaling.media.sdp import answer as answering
+from signaling.media.sdp import fragment
 from signaling.media.sdp import offer as offering
 from signaling.media.sdp import parse as parsing
 from signaling.media.sdp.answer import SOURCE_KIND, AnswerPolicy
@@ -90,6 +91,21 @@ def _sources(offer: RemoteDescription) -> dict[str, Source]:
             free.remove(source)
             found[media.mid] = source
     return found
+
+
+def check_fragment(data: bytes) -> None:
+    """One error for all that is malformed; our fragment repeats three lines of the client's at most, as lines."""
+    try:
+        read = fragment.read(data.decode("utf-8", "replace"))
+    except BadSdpError as refused:
+        assert len(str(refused)) <= MAX_REFUSAL
+        return
+    assert len(read.head) <= fragment.MAX_HEAD
+    made = fragment.make(TRANSPORT, read.head)
+    lines = made.split("\r\n")
+    assert len(lines) == len(fragment.make(TRANSPORT, ()).split("\r\n")) + len(read.head)
+    assert fragment.read(made).ufrag == TRANSPORT.credentials.ufrag
+    assert fragment.read(made).head == read.head
 
 
 def check_messages(data: bytes) -> None:
