@@ -20,7 +20,7 @@ Lines, `track` being a track's name and times ticks of its clock unless they say
 Those of a live recording, whose `options` say `low_latency` and `part`, the target duration of parts in ms:
 
     {"track":…,"open":msn,"start":…}          black begins: a segment of which nothing is stored
-    {"track":…,"part":[index,duration,bytes,independent,gap]}   of the open segment, after its bytes
+    {"track":…,"part":[index,duration,bytes,independent]}   of the open segment, after its bytes
     {"track":…,"black":msn,"start":…,"end":…}
 """
 
@@ -67,7 +67,7 @@ class Segment:
 class Part:
     """What a live playlist lists between segments; times in ticks, `offset` and `bytes` of its segment's file.
 
-    `number` counts the track's parts from the first on. Nothing is stored of a `gap`, nor of black.
+    `number` counts the track's parts from the first on. Nothing is stored of black.
     """
 
     number: int
@@ -76,7 +76,6 @@ class Part:
     offset: int
     bytes: int
     independent: bool
-    gap: bool = False
 
 
 KEPT = 48
@@ -209,25 +208,15 @@ class State:
             raise Malformed("unknown journal line of a track")
 
     def _apply_part(self, track: TrackState, told: list[int]) -> None:
-        """A part, and the gap that follows it in pieces no longer than a part may be."""
-        index, duration, size, independent, gap = told
-        target = self.part
-        if target is None or track.open is None:
+        index, duration, size, independent = told
+        if self.part is None or track.open is None:
             raise Malformed("a part of nothing")
         parts = track.parts[track.open.msn]
-        if sum(not part.gap for part in parts) != index:
+        if len(parts) != index:
             raise Malformed("a part is missing")
-        offset = sum(part.bytes for part in parts)
-        start = track.edge
-        parts.append(Part(track.numbered, start, duration, offset, size, bool(independent)))
+        offset = parts[-1].offset + parts[-1].bytes if parts else 0
+        parts.append(Part(track.numbered, track.edge, duration, offset, size, bool(independent)))
         track.numbered += 1
-        longest = round(target * track.rate)
-        while gap > 0:
-            start += parts[-1].duration
-            piece = min(gap, longest)
-            parts.append(Part(track.numbered, start, piece, offset + size, 0, independent=False, gap=True))
-            track.numbered += 1
-            gap -= piece
 
 
 def _segment(line: Line, msn: int) -> Segment:

@@ -183,9 +183,7 @@ class Lane:
 
     def _quiet(self) -> float:
         settings = self._settings
-        if self._live:
-            return settings.live_quiet
-        return settings.quiet_screen if self.source == "screen" else settings.quiet
+        return settings.quiet_screen if self.source == "screen" and not self._live else settings.quiet
 
     def _count(self, name: str, value: float) -> None:
         self.counts[name] = self.counts.get(name, 0) + value

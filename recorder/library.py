@@ -220,7 +220,7 @@ def _part(state: State, track: TrackState, number: int) -> Item | None:
 
 def _part_of(recording: str, track: TrackState, number: int) -> Item | None:
     found = track.part(number)
-    if found is None or found[1].gap:
+    if found is None:
         return None
     msn, part = found
     kind = f"{track.kind}/mp4"

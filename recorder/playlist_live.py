@@ -227,9 +227,7 @@ def _parts(track: TrackState, parts: Sequence[Part]) -> list[str]:
     for part in parts:
         start, end = part.start / track.rate, (part.start + part.duration) / track.rate
         attributes = f'DURATION={round(end, 5) - round(start, 5):.5f},URI="{part_file(part.number)}"'
-        if part.gap:
-            attributes += ",GAP=YES"
-        elif part.independent:
+        if part.independent:
             attributes += ",INDEPENDENT=YES"
         lines.append(f"#EXT-X-PART:{attributes}\n")
     return lines

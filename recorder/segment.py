@@ -33,8 +33,7 @@ class SegmentOpened:
 class PartClosed:
     """A run of samples, final: what is written, and for low latency published, as one piece.
 
-    `duration` is what a playlist says of it and `gap` how long nothing more follows; the last of its samples is shown
-    through the gap, for a player does not stand holes well. Without samples it is a piece of black.
+    Without samples it is a piece of black.
     """
 
     msn: int
@@ -42,7 +41,6 @@ class PartClosed:
     start: int
     duration: int
     samples: tuple[Sample, ...]
-    gap: int = 0
 
     @property
     def independent(self) -> bool:
@@ -126,32 +124,24 @@ class Segmenter:
         self._part_index = self._count = 0
         return [SegmentOpened(msn, start, None if black else self.config)]
 
-    def _append(self, sample: Sample, *, standing: bool = False) -> list[Output]:
-        """Add a sample; the part is closed before the sample that would make it longer than it may be.
-
-        A `standing` picture has nothing after it that needs it: where it lasts longer than a part, a gap follows.
-        """
+    def _append(self, sample: Sample) -> list[Output]:
+        """Add a sample; the part is closed before the sample that would make it longer than it may be."""
         outputs: list[Output] = []
-        gap = standing and self.live and sample.duration > self._part
-        if self._samples and not gap and self.end + sample.duration - self._part_start > self._part:
+        if self._samples and self.end + sample.duration - self._part_start > self._part:
             outputs = self._flush()
         self._samples.append(sample)
         self.end += sample.duration
         self._count += 1
-        if gap:
-            outputs += self._flush(self._part)
-        elif self.end - self._part_start >= self._full:
+        if self.end - self._part_start >= self._full:
             outputs += self._flush()
         return outputs
 
-    def _flush(self, told: int | None = None) -> list[Output]:
-        """Hand on what there is; `told` is how much of it a playlist tells of, the rest being a gap."""
+    def _flush(self) -> list[Output]:
         if not self._samples:
             return []
-        length = self.end - self._part_start
-        duration = length if told is None else told
-        samples, self._samples = tuple(self._samples), []
-        part = PartClosed(self.last, self._part_index, self._part_start, duration, samples, length - duration)
+        duration = self.end - self._part_start
+        part = PartClosed(self.last, self._part_index, self._part_start, duration, tuple(self._samples))
+        self._samples = []
         self._part_index += 1
         self._part_start = self.end
         return [part]

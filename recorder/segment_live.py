@@ -1,7 +1,8 @@
 """Video frames to segments that are watched while they grow: the row of parts goes on whatever the sender does.
 
-While a picture is absent, parts of black take its place at the pace of the clock. Whatever changes the decoder's
-configuration, black included, does so at a cut of the grid, which all playlists mark (RFC 8216bis §6.2.1).
+While frames are missing the last keyframe is shown again and again, and when they stay away black, at the pace of the
+clock. Whatever changes the decoder's configuration, black included, does so at a cut of the grid, which all playlists
+mark (RFC 8216bis §6.2.1). Nothing is told to be a gap: players treat gaps as errors.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ from __future__ import annotations
 from recorder.codec import Config
 from recorder.grid import LATE, MIN_INTERVAL, Grid
 from recorder.segment import GAP, GapFound, Output, PartClosed, Sample, SegmentClosed
-from recorder.segment_video import EARLY, LAG, Pending, VideoSegmenter
+from recorder.segment_video import EARLY, Pending, VideoSegmenter
 
-BLACK = 0.3
-"""Seconds of a part of black."""
+STEP = 0.3
+"""Seconds of a part of black, or of a picture that stands."""
+
+HOLD = 1.0
+"""Seconds for which the next frame is waited for, retransmissions included, before the picture stands."""
+
+MOMENT = 10
+"""Milliseconds that every segment lasts at least."""
 
 BEHIND = 300
 """Milliseconds that black stays behind the clock: a keyframe that comes back is not late for its own time."""
@@ -23,7 +30,11 @@ class LiveVideoSegmenter(VideoSegmenter):
 
     def __init__(self, grid: Grid, config: Config, part: float, *, quiet: float, last: int = -1, end: int = 0) -> None:
         super().__init__(grid, config, part, live=True, quiet=quiet, last=last, end=end)
-        self._black = round(BLACK * config.rate)
+        self._step = round(STEP * config.rate)
+        self._moment = self.ticks(MOMENT)
+        self._is_black = False
+        self._key = b""
+        self._shown = 0
 
     def frame(self, time: int, data: bytes, config: Config | None, *, after_loss: bool = False) -> list[Output]:
         """Take the next frame in order; `config` is given with keyframes."""
@@ -32,41 +43,44 @@ class LiveVideoSegmenter(VideoSegmenter):
         if config is None:
             if pending is None or self.waiting or time >= self.ticks(self.grid.end(self.last) + LATE):
                 return self._drop()
-            return self._push(Pending(max(time, pending.time + 1), data, False))
-        if pending is None:
+            time = max(time, pending.time + 1)
+            self._shown = time
+            return self._push(Pending(time, data, False))
+        if not self.is_open or self._is_black or config != self.config:
             return self._enter(time, data, config)
-        time = max(time, pending.time + 1)
+        time = max(time, self.end + 1 if pending is None else pending.time + 1)
         outputs: list[Output] = []
-        if self.waiting and time - pending.time > GAP * self.rate:
-            outputs.append(GapFound(pending.time, time))
-        if config != self.config:
-            at = self._cut(time)
-            if at is None:
-                return self._drop()
-            return outputs + self._leave(self.ticks(at), self.grid.index(at)) + self._show(at, data, config)
-        self.waiting = False
+        if self.waiting and time - self._shown > GAP * self.rate:
+            outputs.append(GapFound(self._shown, time))
+        behind = self.grid.index(self.milliseconds(time)) > self.last + 1
+        if pending is None or behind or time - pending.time > self._part:
+            outputs += self._stand(time)
+        picture = self._see(time, data)
         if time < self.ticks(self.grid.end(self.last) - EARLY):
-            return outputs + self._push(Pending(time, data, True))
+            if self._pending is not None:
+                return outputs + self._push(picture)
+            self._pending = picture
+            return outputs
         self.grid.index(self.grid.end(self.last))
-        msn = max(self.last + 1, self.grid.index(self.milliseconds(time)))
-        outputs += self._leave(time, msn)
-        outputs += self._begin(msn, time)
-        self._pending = Pending(time, data, True)
-        self.waiting = False
+        if self._pending is not None:
+            outputs += self._append(Sample(self._pending.data, time - self._pending.time, self._pending.key))
+        outputs += self._close() + self._begin(self.last + 1, time)
+        self._pending = picture
         return outputs
 
     def clock(self, now: int) -> list[Output]:
-        """What time alone decides: that a track is absent, and the black that stands for it."""
-        pending = self._pending
-        now_ms = self.milliseconds(now)
-        if pending is None:
-            return self._blacken(self.ticks(now_ms - BEHIND)) if self.is_open else []
-        if now - pending.time <= self.quiet * self.rate and now_ms <= self.grid.end(self.last) + LATE + LAG:
+        """What time alone decides: that a picture stands, that a track is absent, and the black that stands for it."""
+        if not self.is_open:
             return []
-        at = self._cut(now)
-        if at is None:
+        if self._is_black:
+            return self._blacken(now - self.ticks(BEHIND))
+        if now - self._shown > self.quiet * self.rate:
+            at = self._cut(now)
+            if at is not None:
+                return self._stand(self.ticks(at)) + self._close() + self._begin_black(at)
+        if self._pending is not None and now - self._pending.time <= HOLD * self.rate:
             return []
-        return self._leave(self.ticks(at), self.grid.index(at)) + self._begin_black(at)
+        return self._stand(now - self.ticks(BEHIND), whole=True)
 
     def resume(self, at: int) -> list[Output]:
         """The recording goes on at `at` milliseconds, a boundary; nobody publishes the track yet."""
@@ -74,52 +88,71 @@ class LiveVideoSegmenter(VideoSegmenter):
 
     def finish(self, at: int) -> list[Output]:
         """The recording pauses or ends at `at` milliseconds, which is a boundary."""
-        if self._pending is not None:
-            return self._leave(self.ticks(at), self.grid.index(at))
-        return self._blacken(self.ticks(at), to_the_end=True) + self._close_black() if self.is_open else []
+        if not self.is_open:
+            return []
+        if self._is_black:
+            return self._blacken(self.ticks(at), to_the_end=True) + self._close_black()
+        row = self.end if self._pending is None else self._pending.time
+        return self._stand(max(self.ticks(at), row + 1)) + self._close()
 
     def _enter(self, time: int, data: bytes, config: Config) -> list[Output]:
-        """The track's first keyframe, or its first after an absence."""
+        """A keyframe that begins with a decoder of its own: the first, the first after black, one of another size."""
         if not self.is_open and self.grid.index(self.milliseconds(time)) == 0 and time < self.ticks(MIN_INTERVAL):
             return self._show(0, data, config)
         at = self._cut(time)
         if at is None:
             return self._drop()
         outputs: list[Output] = []
-        if self.is_open:
+        if self.is_open and self._is_black:
             outputs = self._blacken(self.ticks(at)) + self._close_black()
+        elif self.is_open:
+            outputs = self._stand(self.ticks(at)) + self._close()
         return outputs + self._show(at, data, config)
 
     def _show(self, at: int, data: bytes, config: Config) -> list[Output]:
         """Begin a segment of pictures at a boundary."""
         self.config = config
-        self.waiting = False
         start = self.ticks(at)
-        self._pending = Pending(start, data, True)
+        self._pending = self._see(start, data)
+        self._is_black = False
         return self._begin(self.grid.index(at), start)
 
-    def _leave(self, end: int, following: int) -> list[Output]:
-        """End the open segment of pictures, the last of which is shown until `end`, when segment `following` begins.
+    def _see(self, time: int, data: bytes) -> Pending:
+        """Take note of a keyframe."""
+        self.waiting = False
+        self._key, self._shown = data, time
+        return Pending(time, data, True)
 
-        Where that is not the next one, this track has nothing of the numbers between: they are told to be gaps.
+    def _stand(self, until: int, *, whole: bool = False) -> list[Output]:
+        """Go on up to `until` with a picture that stands: the last keyframe again and again, each a part by itself.
+
+        What comes after that cannot be decoded before the next keyframe. With `whole`, only whole parts are made.
         """
-        pending = self._pending
-        assert pending is not None
-        self._pending = None
+        outputs: list[Output] = []
+        pending, self._pending = self._pending, None
         self.waiting = True
-        end = max(end, pending.time + 1)
-        told = end
-        if following > self.last + 1:
-            told = min(end, max(self.ticks(self.grid.start(self.last + 1)), pending.time + 1))
-        sample = Sample(pending.data, end - pending.time, pending.key)
-        self._samples.append(sample)
-        self._count += 1
-        self.end = told
-        outputs = self._flush(min(told - self._part_start, self._part)) + self._close()
-        self.end = end
-        return outputs
+        if pending is not None:
+            room = until - pending.time
+            if self.grid.end(self.last) < self.milliseconds(until):
+                # Some of it is left for the segment that comes after.
+                room = max(1, room - self._moment)
+            duration = max(1, min(room, self._part - (pending.time - self._part_start)))
+            outputs += self._append(Sample(pending.data, duration, pending.key))
+            outputs += self._flush()
+        while True:
+            end = self.grid.end(self.last)
+            boundary = self.ticks(end)
+            if self.end >= boundary and self.end < until:
+                self.grid.index(end)
+                outputs += self._close() + self._begin(self.last + 1, self.end)
+                boundary = self.ticks(self.grid.end(self.last))
+            step = min(self._step, until - self.end, max(boundary - self.end, self._moment))
+            if step <= 0 or (whole and step < self._step and self.end + step < boundary):
+                return outputs
+            outputs += self._append(Sample(self._key, step, True)) + self._flush()
 
     def _begin_black(self, at: int) -> list[Output]:
+        self._is_black = True
         return self._begin(self.grid.index(at), self.ticks(at), black=True)
 
     def _blacken(self, until: int, *, to_the_end: bool = False) -> list[Output]:
@@ -132,7 +165,7 @@ class LiveVideoSegmenter(VideoSegmenter):
                 outputs += self._close_black()
                 outputs += self._begin(self.last + 1, self.end, black=True)
                 continue
-            step = min(self._black, (until if to_the_end else boundary) - self.end)
+            step = min(self._step, (until if to_the_end else boundary) - self.end)
             if step <= 0 or self.end + step > until:
                 return outputs
             outputs.append(PartClosed(self.last, self._part_index, self.end, step, ()))

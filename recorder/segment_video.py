@@ -131,15 +131,14 @@ class VideoSegmenter(Segmenter):
         pending = self._pending
         assert pending is not None
         self._pending = frame
-        return self._append(Sample(pending.data, frame.time - pending.time, pending.key), standing=frame.key)
+        return self._append(Sample(pending.data, frame.time - pending.time, pending.key))
 
     def _end_at(self, time: int) -> list[Output]:
         pending = self._pending
         assert pending is not None
         self._pending = None
         self.waiting = True
-        last = Sample(pending.data, max(1, time - pending.time), pending.key)
-        return self._append(last, standing=True) + self._close()
+        return self._append(Sample(pending.data, max(1, time - pending.time), pending.key)) + self._close()
 
     def _drop(self) -> list[Output]:
         self.waiting = True

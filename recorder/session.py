@@ -247,7 +247,7 @@ class Session:
             size = len(data)
             commands.append(Append(name, segment_file(part.msn), data))
         if self._target is not None:
-            told = [part.index, part.duration, size, int(part.independent), part.gap]
+            told = [part.index, part.duration, size, int(part.independent)]
             commands.append(Log({"track": name, "part": told}))
         return commands
 

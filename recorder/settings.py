@@ -38,9 +38,6 @@ class RecorderSettings:
     quiet_screen: float = 5.0
     """The same for a screen, of which little may change."""
 
-    live_quiet: float = 1.5
-    """The same for both where `low_latency` is asked for: viewers stand still so long, then black goes on in time."""
-
     ask_every: float = 0.5
     """Between two requests for a keyframe that has not come."""
 
