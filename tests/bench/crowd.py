@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,8 @@ class Person:
     room: str = ""
     heard: int = 0
     """RTP packets received since the beginning of the benchmark."""
+    ear: Callable[[], MediaClient] = MediaClient
+    """Makes the client that receives."""
     _up: MediaClient | None = None
     _down: MediaClient | None = None
     _session: str = ""
@@ -113,11 +115,11 @@ class Person:
         if offer.get("session") != self._session or offer.get("room") != self.room:
             return
         fresh = self._down is None
-        client = self._down = self._down or MediaClient()
+        client = self._down = self._down or self.ear()
         said = {"room": self.room, "session": self._session, "version": offer["version"]}
         await self.caller.send("media.answer", {**said, "sdp": client.answer(offer["sdp"])})
         if fresh:
-            client.on_rtp = self._hear
+            client.on_rtp = self.hear
             client.on_rtcp = lambda data: None
             self.tasks.spawn(self._connect(client, offer["sdp"]), "connect")
 
@@ -126,7 +128,8 @@ class Person:
             await client.connect(sdp)
             self._received.set()
 
-    def _hear(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
+        """One RTP packet."""
         self.heard += 1
 
     async def leave(self) -> None:

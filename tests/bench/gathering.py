@@ -64,7 +64,7 @@ class Listener(Subscriber):
         if packet[0] & 0x10:
             start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
         if len(packet) >= start + STAMP.size and packet[start] in (0x41, 0x67):
-            self.delays.append(self._came - STAMP.unpack_from(packet, start)[1] / 1e9)
+            self.delays.append(self.came - STAMP.unpack_from(packet, start)[1] / 1e9)
 
 
 @dataclass

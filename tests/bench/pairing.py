@@ -106,7 +106,7 @@ async def signed_in(server: Server, people: int) -> list[tuple[str, str]]:
     async with services(settings) as house:
         shared = await house.passwords.hash(secrets.token_urlsafe(16))
         hospital = await create_organisation(house, None, "Bench Hospital", "hospital")
-        centre = await create_organisation(house, None, "Bench Centre", "primary-care")
+        centre = await create_organisation(house, None, "Bench Centre", "phc")
         now = house.clock()
         for number in range(people):
             role = "specialist" if number < SPECIALISTS else "gp"

@@ -54,7 +54,7 @@ class Subscriber(MediaClient):
         self._wide_at: int | None = None
         self._arrivals = ArrivalLog()
         self._rounds = 0
-        self._came = 0.0
+        self.came = 0.0
         """When the packet at hand came, by the kernel's clock: as browsers see it, whenever this program runs."""
         self._heard: tuple[int, float] | None = None
         """The middle bits of the last sender report's NTP time, and when it came (RFC 3550 §6.4.1)."""
@@ -84,7 +84,7 @@ class Subscriber(MediaClient):
             except BlockingIOError:
                 return
             seconds, nanoseconds = _TIME.unpack(stamps[0][2])
-            self._came = seconds + nanoseconds / 1e9
+            self.came = seconds + nanoseconds / 1e9
             self._datagram(size)
 
     def _datagram(self, size: int) -> None:
@@ -120,7 +120,7 @@ class Subscriber(MediaClient):
             if at is None or view[at - 1] != self._wide_id << 4 | 1:
                 at = self._wide_at = self._find_wide()
             if at is not None:
-                self._arrivals.add(_WIDE.unpack_from(view, at)[0], self._came)
+                self._arrivals.add(_WIDE.unpack_from(view, at)[0], self.came)
 
     def _find_wide(self) -> int | None:
         """Where the transport-wide number is (one-byte elements, RFC 8285 §4.2)."""
