@@ -24,6 +24,7 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 import aiohttp
+from yarl import URL
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
@@ -226,14 +227,14 @@ async def measure(server: Server, viewers: int, seconds: float, core: int) -> di
     """The delay of a call before the audience comes, and while it is there."""
     tasks = Tasks(Counters())
     async with contextlib.AsyncExitStack() as stack:
-        people = []
+        people: list[Talker] = []
         for name in ("gp-0", "spec-0"):
             signed_in = await stack.enter_async_context(caller(server.url, name, page=False, password=PASSWORD))
             person = Talker(signed_in, tasks)
             person.listen()
             await signed_in.sio.connect(server.url, transports=["websocket"])
             people.append(person)
-        pair = Pair(*people)
+        pair = Pair(people[0], people[1])
         try:
             index = await sealed_recording(pair, tasks)
             for pid in server.children("_media").values():
@@ -243,7 +244,7 @@ async def measure(server: Server, viewers: int, seconds: float, core: int) -> di
             tasks.spawn(talk(pair), "talking")
             await asyncio.sleep(2.0)
             before = await delays(pair, seconds)
-            cookies = people[0].caller.http.cookie_jar.filter_cookies(aiohttp.client.URL(server.url))
+            cookies = people[0].caller.http.cookie_jar.filter_cookies(URL(server.url))
             cookie = "; ".join(f"{each.key}={each.value}" for each in cookies.values())
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.bench.audience", "--viewers", str(viewers)),
