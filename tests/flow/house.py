@@ -27,9 +27,8 @@ from tele.services.reference import Reference
 from tele.store.database import Database
 from tele.store.objects import ObjectStore
 from tele.store.tables import AuditEvent, Page, Practitioner, ServiceRequest
-from tele.web import api, problems, routing, security, sessions
+from tele.web import api, line_check, problems, routing, security, sessions
 from tele.web import encounters as call_routes
-from tele.web import line_check
 from tele.web.edge import Edge
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -113,7 +112,7 @@ class House:
         )
         app[sessions.EDGE] = edge
         app[call_routes.ENCOUNTERS] = encounters.Encounters(services)
-        app[line_check.LINE] = line_check.Line(_no_workers, lambda: [])
+        app[line_check.LINE] = line_check.Line(_no_workers, list)
         security.protect(app, edge)
         api.attach(app, api.collect(routing.AREAS), services, sessions.resolver(services, edge))
         api.verify(app)
