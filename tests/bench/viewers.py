@@ -88,7 +88,7 @@ class Audience:
     port: int
     lateness: list[float] = field(default_factory=list)
     requests: int = 0
-    bytes: int = 0
+    received: int = 0
     failed: int = 0
     counting: bool = False
     made: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class Audience:
         body = await reader.readexactly(length)
         if self.counting:
             self.requests += 1
-            self.bytes += len(head) + length
+            self.received += len(head) + length
         return body
 
     def _understand(self, body: bytes) -> tuple[int, int, list[str]]:
@@ -214,7 +214,7 @@ async def measure(viewers: int, seconds: float) -> dict[str, Any]:
     return {
         "viewers": viewers,
         "seconds": round(passed, 1),
-        "megabits_per_viewer": round(audience.bytes * 8 / passed / viewers / 1e6, 2),
+        "megabits_per_viewer": round(audience.received * 8 / passed / viewers / 1e6, 2),
         "requests_per_second": round(audience.requests / passed),
         "failed": audience.failed,
         "core": round(used / passed, 3),
