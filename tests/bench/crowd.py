@@ -78,6 +78,7 @@ class Person:
     _session: str = ""
     _received: asyncio.Event = field(default_factory=asyncio.Event)
     _joins: int = 0
+    _pictures_sent: int = 0
 
     def listen(self) -> None:
         """Answer every offer."""
@@ -162,8 +163,8 @@ class Person:
             payloads = pictures()[number % len(pictures())]
             for index, payload in enumerate(payloads):
                 last = index == len(payloads) - 1
-                sequence = number * 4 + index  # no picture of these has more than four packets, and holes are allowed
-                client.send_secured(rtp(sequence, number * 6000, VIDEO, payload, marker=last, kind=102))
+                client.send_secured(rtp(self._pictures_sent, number * 6000, VIDEO, payload, marker=last, kind=102))
+                self._pictures_sent += 1
 
 
 @dataclass
