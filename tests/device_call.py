@@ -67,7 +67,10 @@ async def device_call(url: str, elsewhere: str = "") -> AsyncIterator[DeviceCall
         room = (await gp.ok("GET", f"/api/consultations/{made['id']}"))["encounter"]["room"]
         joined = await gp.send("room.join", {"room": room, "codecs": ["H264", "VP9"]})
         assert joined["ok"], joined
-        yield DeviceCall(url, gp, specialist, made["id"], room)
+        try:
+            yield DeviceCall(url, gp, specialist, made["id"], room)
+        finally:  # the specialist is free for the next one
+            await gp.call("POST", f"/api/consultations/{made['id']}/hang-up")
 
 
 @asynccontextmanager

@@ -131,7 +131,7 @@ class _Endpoint:
         )  # fmt: skip
         await ingest.note_session(request.app[SERVICES], grant, "begin")
         origin = request.app[EDGE].origin(request)
-        response = web.Response(status=201, text=answer["sdp"], content_type=SDP, charset=None)
+        response = web.Response(status=201, body=answer["sdp"].encode(), headers={"Content-Type": SDP})
         response.headers["Location"] = f"{origin}/{self._protocol}/room/{grant.room}/{answer['session']}"
         response.headers["ETag"] = f'"{answer["etag"]}"'
         response.headers["Accept-Patch"] = FRAGMENT
@@ -152,7 +152,7 @@ class _Endpoint:
         )  # fmt: skip
         if answer["fragment"] is None:
             return web.Response(status=204)
-        response = web.Response(text=answer["fragment"], content_type=FRAGMENT, charset=None)
+        response = web.Response(body=answer["fragment"].encode(), headers={"Content-Type": FRAGMENT})
         response.headers["ETag"] = f'"{answer["etag"]}"'
         response.headers["Cache-Control"] = "no-store"
         return response
