@@ -123,8 +123,8 @@ class World:
             return self.owned
 
         return Rooms(
-            media=self.media, speaker=self.speaker, calls=self.calls, tasks=self.tasks, ice_servers=lambda: [], owns=owns,
-            segment_seconds=10, empty_limit=600,
+            media=self.media, speaker=self.speaker, calls=self.calls, tasks=self.tasks, ice_servers=lambda: [],
+            owns=owns, segment_seconds=10, empty_limit=600,
         )  # fmt: skip
 
 
