@@ -1,0 +1,88 @@
+"""Chromium's own WebRTC by WHIP and WHEP: a page of twenty lines that knows of this server an address and a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.device_call import Json, device_call, devices, pushing
+from tests.server import Server, running_server
+
+CLIENT = """
+async ({url, token, direction}) => {
+  const peer = new RTCPeerConnection();
+  const headers = {Authorization: `Bearer ${token}`};
+  window.peer = peer;
+  window.tracks = [];
+  if (direction === "publish") {
+    const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 640, height: 360}});
+    for (const track of stream.getTracks()) peer.addTransceiver(track, {direction: "sendonly", streams: [stream]});
+  } else {
+    const video = document.body.appendChild(document.createElement("video"));
+    video.muted = video.autoplay = true;
+    video.srcObject = new MediaStream();
+    window.video = video;
+    peer.ontrack = ({track}) => video.srcObject.addTrack(track);
+    for (const kind of ["audio", "video"]) peer.addTransceiver(kind, {direction: "recvonly"});
+  }
+  await peer.setLocalDescription();
+  const posted = await fetch(url, {method: "POST", headers: {...headers, "Content-Type": "application/sdp"},
+                                   body: peer.localDescription.sdp});
+  if (posted.status !== 201) throw new Error(`${posted.status} ${await posted.text()}`);
+  await peer.setRemoteDescription({type: "answer", sdp: await posted.text()});
+  window.end = () => fetch(posted.headers.get("Location"), {method: "DELETE", headers}).then((said) => said.status);
+  return posted.headers.get("ETag");
+}
+"""
+PICTURES = "() => window.video.getVideoPlaybackQuality().totalVideoFrames > 40"
+RECEIVED = """
+async () => {
+  const found = {};
+  for (const each of (await window.peer.getStats()).values())
+    if (each.type === "inbound-rtp") found[each.kind] = each.packetsReceived;
+  return found;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("whip")
+    with running_server(folder / "data") as server:
+        yield server
+
+
+async def client(browser: Browser, server: Server, made: Json) -> Page:
+    context = await browser.new_context(permissions=["camera", "microphone"])
+    page = await context.new_page()
+    await page.goto(server.url)
+    wanted = {"url": made["url"], "token": made["token"], "direction": made["direction"]}
+    assert await page.evaluate(CLIENT, wanted)
+    return page
+
+
+async def test_chromium_plays_what_ffmpeg_sends(server: Server, browser: Browser) -> None:
+    async with device_call(server.url) as call:
+        sender, made = await call.token(), await call.token("play", "Wall")
+        async with pushing(sender["url"], sender["token"]):
+            page = await client(browser, server, made)
+            await page.wait_for_function(PICTURES, timeout=20_000)
+            heard = await page.evaluate(RECEIVED)
+            assert heard["audio"] > 50 and heard["video"] > 40
+            assert await page.evaluate("() => window.end()") == 200
+            await call.people(lambda people: len(devices(people)) == 1)
+
+
+async def test_chromium_sends_and_chromium_plays(server: Server, browser: Browser) -> None:
+    async with device_call(server.url) as call:
+        made = await call.token("play", "Wall")
+        wall = await client(browser, server, made)  # before there is anything to see
+        sender = await client(browser, server, await call.token(label="Laptop"))
+        await wall.wait_for_function(PICTURES, timeout=20_000)
+        people = {each["name"]: each for each in devices(await call.people(lambda people: len(devices(people)) == 2))}
+        assert people["Laptop"]["camera"] and not people["Wall"]["camera"]
+        assert await sender.evaluate("() => window.end()") == 200
+        await call.people(lambda people: [each["name"] for each in devices(people)] == ["Wall"])
