@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
+from tests.browser.people import hang_up, in_call, person
 from tests.device_call import Json, device_call, devices, pushing
 from tests.server import Server, running_server
 
@@ -86,3 +87,33 @@ async def test_chromium_sends_and_chromium_plays(server: Server, browser: Browse
         assert people["Laptop"]["camera"] and not people["Wall"]["camera"]
         assert await sender.evaluate("() => window.end()") == 200
         await call.people(lambda people: [each["name"] for each in devices(people)] == ["Wall"])
+
+
+async def test_a_gp_connects_an_ultrasound_and_the_specialist_sees_it(server: Server, browser: Browser) -> None:
+    async with person(browser, server.url, "gp") as gp, person(browser, server.url, "spec") as specialist:
+        await specialist.go_on_call()
+        await gp.ask()
+        await specialist.part("accept").click()
+        await in_call(gp, specialist)
+        await gp.page.get_by_role("button", name="More").click()
+        await gp.page.get_by_role("menuitem", name="Connect a device").click()
+        await gp.part("device-name").fill("Ultrasound")
+        await gp.part("make-token").click()
+        address = await gp.part("device-address").input_value()
+        token = await gp.part("device-token").input_value()
+        async with pushing(address, token):
+            tile = specialist.part("tile").filter(has_text="Ultrasound")
+            await expect(tile).to_be_visible(timeout=10_000)
+            await specialist.page.wait_for_function(
+                "(one) => one.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 25",
+                arg=await tile.element_handle(),
+                timeout=20_000,
+            )
+            await gp.page.keyboard.press("Escape")
+            await gp.page.get_by_role("button", name="More").click()
+            await gp.page.get_by_role("menuitem", name="Connect a device").click()
+            await expect(gp.part("device-token")).to_have_count(0)  # it was shown once
+            await gp.page.get_by_role("button", name="Take back").click()
+            await expect(tile).to_have_count(0, timeout=5_000)
+        await gp.page.keyboard.press("Escape")
+        await hang_up(gp)

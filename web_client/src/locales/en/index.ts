@@ -3,6 +3,7 @@ import ask from "./ask.json";
 import kase from "./case.json";
 import common from "./common.json";
 import coordinate from "./coordinate.json";
+import devices from "./devices.json";
 import home from "./home.json";
 import library from "./library.json";
 import opinion from "./opinion.json";
@@ -11,4 +12,4 @@ import ring from "./ring.json";
 import room from "./room.json";
 import signIn from "./sign-in.json";
 
-export default { ask, case: kase, common, coordinate, home, library, opinion, replay, ring, room, "sign-in": signIn };
+export default { ask, case: kase, common, coordinate, devices, home, library, opinion, replay, ring, room, "sign-in": signIn };
