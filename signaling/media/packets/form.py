@@ -27,10 +27,16 @@ class ExtensionIds(NamedTuple):
 
 
 def choose_ids(offered: Mapping[str, int], uris: tuple[str, str, str, str]) -> ExtensionIds:
-    """Ids for the elements of these URIs: the client's where it has offered them with a one-byte id, else free ones."""
+    """Ids for the elements of these URIs: the client's where it has offered them with a one-byte id, else free ones.
+
+    An id that it gives to two URIs, against RFC 8285 §5, is that of the first.
+    """
     taken = set(offered.values())
     free = (number for number in range(MAX_ID, 0, -1) if number not in taken)
-    chosen = [number if 1 <= (number := offered.get(uri, 0)) <= MAX_ID else next(free, STOP) for uri in uris]
+    chosen: list[int] = []
+    for uri in uris:
+        number = offered.get(uri, 0)
+        chosen.append(number if 1 <= number <= MAX_ID and number not in chosen else next(free, STOP))
     return ExtensionIds(*chosen)
 
 
