@@ -27,7 +27,8 @@ WARM_UP: Final = 0.3
 """Share of the time that does not count for the slope: caches fill, allocators settle."""
 SLOPE: Final = 1.0
 """Megabytes an hour that each process may grow by."""
-SETTLE: Final = 8.0
+SETTLE: Final = 25.0
+"""Seconds: unused HTTP connections of the people here are closed, too."""
 MORE_FILES, MORE_TASKS = 4, 4
 
 
