@@ -33,8 +33,10 @@ BOLD, CAREFUL = 3.0, 1.5
 """A probe is at most this much of the estimate; careful after one that failed, until one succeeds."""
 QUEUE, CAREFUL_QUEUE = 0.1, 0.06
 """Seconds of queue that a probe makes at most if the estimate is all there is: sound must get through in time."""
-BEYOND: Final = 1.05
-"""A probe aims this much above what is wanted: to be measured just below it would help nobody."""
+BEYOND, JUST_BEYOND = 1.5, 1.1
+"""A probe aims this much above what is wanted: to be measured just below it would help nobody, and a sender that has
+just begun wants more from second to second. After a failure it asks for what is needed alone.
+"""
 LEAST_STEP: Final = 1.1
 SHORTEST, LONGEST = 0.05, 0.2
 """Seconds that a probe takes."""
@@ -93,7 +95,7 @@ class Prober:
         if wanted <= estimator.bitrate:
             return None
         aim = wanted if self.failures else max(wanted, everything)
-        bitrate = max(LEAST_STEP * estimator.bitrate, min(BEYOND * aim, self._steepness * estimator.bitrate))
+        bitrate = max(LEAST_STEP * estimator.bitrate, min(self._beyond * aim, self._steepness * estimator.bitrate))
         probe = self._shape(bitrate, estimator)
         self._next_id += 1
         self._outstanding = _Outstanding(probe, now, estimator.bitrate, estimator.loss)
@@ -104,13 +106,20 @@ class Prober:
     def _steepness(self) -> float:
         return CAREFUL if self.failures else BOLD
 
+    @property
+    def _beyond(self) -> float:
+        return JUST_BEYOND if self.failures else BEYOND
+
     def _shape(self, bitrate: float, estimator: Estimator) -> Probe:
         excess = bitrate / estimator.bitrate - 1
         duration = min(LONGEST, max(SHORTEST, (CAREFUL_QUEUE if self.failures else QUEUE) / excess))
         # Media comes in frames, and just now there may be none: only half of it is counted on.
-        padding = max(bitrate - (estimator.acked_bitrate or 0.0) / 2, bitrate / 2) * duration / 8
+        rate = max(bitrate - (estimator.acked_bitrate or 0.0) / 2, bitrate / 2)
+        padding = rate * duration / 8
         size = int(min(SIZE, max(SMALLEST, padding / FEWEST)))
         packets = min(MOST_PACKETS, max(FEWEST, ceil(padding / size)))
+        # So many and no more: a fast line is asked more briefly, not more slowly.
+        duration = min(duration, packets * size * 8 / rate)
         return Probe(self._next_id, bitrate, packets, size, duration / packets)
 
     def sent(self, probe: int, first: float, last: float) -> None:
