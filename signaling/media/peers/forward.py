@@ -18,9 +18,10 @@ SENT_RING: Final = 4096
 MAX_BURST: Final = 32
 """Packets that wait for the end of a batch at most."""
 
-Stamp = tuple[float, int]
-"""When a packet left, and its bytes on the wire. One for all copies of a packet: nothing is made per copy."""
-NEVER: Final[Stamp] = (0.0, 0)
+Stamp = tuple[float, int, "FanOut | None", int]
+"""When a packet left, its bytes on the wire, and where it can be had again: its fan and its number there (None, 0: it
+cannot). One for all copies of a packet: nothing is made per copy."""
+NEVER: Final[Stamp] = (0.0, 0, None, 0)
 WIRE: Final = 16 + 8 + 20
 """Bytes that protection (RFC 7714 §5.1), UDP and IPv4 add to each packet."""
 
@@ -124,7 +125,7 @@ class FanOut:
         burst = self._burst
         if not burst:
             self._outbox.defer(self._send_burst)
-        burst.append((packet, size, number, timestamp, (now, size + WIRE)))
+        burst.append((packet, size, number, timestamp, (now, size + WIRE, self, number)))
         if len(burst) == MAX_BURST:
             self._send_burst()
 

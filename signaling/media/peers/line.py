@@ -12,7 +12,7 @@ from signaling.media.packets import rtcp, twcc
 from signaling.media.packets.rtcp import RtcpPart
 from signaling.media.packets.sequence import extend
 from signaling.media.peers.feed import Feed
-from signaling.media.peers.forward import NEVER, SENT_RING, Egress
+from signaling.media.peers.forward import NEVER, SENT_RING, Egress, Stamp
 from signaling.media.peers.subscription import Subscription
 from signaling.media.policy.allocation import Allocation, Quality, Wish
 from signaling.media.policy.bandwidth import Acked
@@ -28,6 +28,10 @@ DECIDE_CALMLY: Final = 0.5
 DECIDE_MORE: Final = 0.005
 REFERENCE_TICK: Final = 0.064
 """Seconds of a transport-cc reference time (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
+LOSSY: Final = 0.02
+"""Share of lost packets from which on repairs are sent twice, and what feedback misses is sent again unasked."""
+CROWDED: Final = 0.05
+"""Seconds of queue in the line beyond which its losses are its own doing: repairs would make them worse."""
 CLUMP: Final = 0.02
 """Seconds of a probe whose packets are sent at once."""
 
@@ -65,18 +69,18 @@ class Line:
 
     # --- feedback -------------------------------------------------------------------------------------------------
 
-    def transport_feedback(self, part: RtcpPart, egress: Egress, now: float) -> None:
-        """Arrival times of what was sent (transport-cc)."""
+    def transport_feedback(self, part: RtcpPart, egress: Egress, now: float) -> list[Stamp]:
+        """Arrival times of what was sent (transport-cc). -> what was lost and should be sent again unasked"""
         try:
             _, first, arrivals = twcc.decode(part.body)
         except ValueError:
             self._counters.add("dropped_malformed_rtcp")
-            return
+            return []
         number = extend(first, egress.number - 1)
         if not egress.number - SENT_RING <= number <= egress.number - len(arrivals):
             # About packets that were never sent, or that are forgotten.
             self._counters.add("transport_feedback_strange")
-            return
+            return []
         # The reference time has 24 bits and wraps after twelve days of the browser's clock.
         reference = int.from_bytes(part.body[12:15], "big")
         self._epoch += (reference - self._epoch + 0x800000 & 0xFFFFFF) - 0x800000
@@ -85,16 +89,27 @@ class Line:
         # As the constructor does, without a Python call for each of thousands of packets a second.
         acked = tuple.__new__
         packets: list[Acked] = []
+        lost: list[Stamp] = []
         for index, arrival in enumerate(arrivals, number):
             stamp = ring[index & last]
             if stamp is NEVER:
                 continue  # its arrival was told before
             if arrival is None:
-                packets.append(acked(Acked, (*stamp, None, index)))
+                packets.append(acked(Acked, (stamp[0], stamp[1], None, index)))
+                lost.append(stamp)
             else:
                 ring[index & last] = NEVER
-                packets.append(acked(Acked, (*stamp, arrival + epoch, index)))
+                packets.append(acked(Acked, (stamp[0], stamp[1], arrival + epoch, index)))
         self.downlink.feedback(packets, now)
+        return lost if self.lossy else []
+
+    @property
+    def lossy(self) -> bool:
+        """Whether packets are lost at random, and there is room to send them again. Browsers that only receive know no
+        round trip time and repeat a NACK after 100 ms: on such a line one that is lost is a picture that stands still.
+        """
+        estimator = self.downlink.estimator
+        return estimator.loss > LOSSY and estimator.queueing < CROWDED
 
     def receiver_report(self, part: RtcpPart, now: float) -> None:
         """Losses, for browsers without transport-cc."""
@@ -129,9 +144,11 @@ class Line:
     def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], now: float) -> None:
         self.quality = allocation.quality
         self.told = self._steady.see(self.quality, now)
+        lossy = self.lossy
         for mid, key in allocation.layers.items():
             fitting = fittings[mid]
             subscription = fitting.subscription
+            subscription.lossy = lossy
             subscription.carry(fitting.feed.publication(key), now)
             red = fitting.red and allocation.red
             if subscription.red != red:

@@ -102,7 +102,9 @@ class SendingPeer(Peer):
         if part.format == rtcp.TRANSPORT_CC:
             self._around.counters.add("transport_feedback_in")
             if self._egress is not None:
-                self.line.transport_feedback(part, self._egress, now)
+                for stamp in self.line.transport_feedback(part, self._egress, now):
+                    for each in self.fittings.values():
+                        each.subscription.repair(stamp, now)
         elif part.format == rtcp.NACK:
             numbers = rtcp.read_nack(part)
             self._around.counters.add("nacks_in", len(numbers))

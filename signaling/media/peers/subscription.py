@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from signaling.media.counters import Counters
 from signaling.media.packets import rtcp, rtp_header
 from signaling.media.packets.form import Form
-from signaling.media.peers.forward import WIRE, Egress, FanOut
+from signaling.media.peers.forward import WIRE, Egress, FanOut, Stamp
 from signaling.media.policy.continuity import Continuity, Shift
 from signaling.media.policy.reports import SenderClock, rewritten
 from signaling.media.sdp import offer
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESEND_AFTER: Final = 0.02
 """Seconds within which the same packet is not sent again: browsers repeat a NACK before the answer can arrive."""
+REPAIR_AFTER: Final = 0.08
+"""Seconds within which what was sent again is not repaired unasked: its arrival may not have been told yet."""
 MAX_REMEMBERED: Final = 1_024
 FIRST_MARGIN: Final = 1_024
 """The least first sequence number: what came before it out of order stays above 0."""
@@ -63,6 +65,8 @@ class Subscription:
         """What will be sent from its next keyframe on."""
         self.begins = 0
         """The number of the source's first packet that was sent here; older ones that come late must not be."""
+        self.lossy = False
+        """Whether its line loses packets at random, with room for repairs."""
         self.nacked = 0
         """Packets that the subscriber missed."""
         self._stream = stream
@@ -197,11 +201,28 @@ class Subscription:
             if found is None or packet is None:
                 self._counters.add("nacks_too_late")
                 continue
-            if len(self._resent) >= MAX_REMEMBERED:
-                self._resent.clear()
-            self._resent[number] = now
+            self._note_resent(number, now)
             if self._repair(self.egress, packet, number, found[0].shift.timestamp, now):
                 self._counters.add("nacks_answered")
+
+    def repair(self, stamp: Stamp, now: float) -> None:
+        """Send a packet again that feedback says the line has lost, without waiting for the NACK, which may be lost."""
+        fan, number = stamp[2], stamp[3]
+        if fan is None or fan is not self._fan or self.source is None or number < self.begins:
+            return
+        own = number + self._shift.number & 0xFFFF
+        packet = self.source.history.find(number & 0xFFFF)
+        asked = now - self._resent.get(own, float("-inf")) < REPAIR_AFTER
+        if packet is None or asked or self.egress is None or not self.retransmission or not self._repair_type:
+            return
+        self._note_resent(own, now)
+        if self._repair(self.egress, packet, own, self._shift.timestamp, now):
+            self._counters.add("repairs_unasked")
+
+    def _note_resent(self, number: int, now: float) -> None:
+        if len(self._resent) >= MAX_REMEMBERED:
+            self._resent.clear()
+        self._resent[number] = now
 
     def probe(self, size: int, now: float) -> bool:
         """Send padding on the RTX stream (RFC 4588 §4: without an original number), `size` bytes on the wire.
@@ -217,7 +238,7 @@ class Subscription:
             self._repair_next,
             self._shift.timestamp + (self.source.last[0] if self.source is not None else 0),
             self._repair_constant,
-            egress.next_number((now, rtp_header.PAYLOAD_AT + padding + WIRE)),
+            egress.next_number((now, rtp_header.PAYLOAD_AT + padding + WIRE, None, 0)),
             rtp_header.abs_send_time(now),
             padding,
         )
@@ -227,6 +248,13 @@ class Subscription:
         return send_sealed(self._outbox, egress.path, egress.session, protect, packet, droppable=True)
 
     def _repair(self, egress: Egress, packet: bytes, number: int, offset: int, now: float) -> bool:
+        """As RTX; on a line that loses at random twice, since a second round trip is a picture that stands still."""
+        done = self._send_repair(egress, packet, number, offset, now)
+        if self.lossy:
+            self._send_repair(egress, packet, number, offset, now)
+        return done
+
+    def _send_repair(self, egress: Egress, packet: bytes, number: int, offset: int, now: float) -> bool:
         repair = rtp_header.retransmission(
             packet,
             self._repair_type,
@@ -234,7 +262,7 @@ class Subscription:
             number,
             int.from_bytes(packet[4:8], "big") + offset,
             self._repair_constant,
-            egress.next_number((now, len(packet) + 2 + WIRE)),
+            egress.next_number((now, len(packet) + 2 + WIRE, None, 0)),
             rtp_header.abs_send_time(now),
         )
         self._repair_next += 1
