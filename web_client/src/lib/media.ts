@@ -3,6 +3,7 @@
 import type { Events, IceServer, VideoCodec } from "./protocol";
 import type { LinkState, Signalling } from "./media/link";
 import { Publisher } from "./media/publisher";
+import { Hold } from "./media/buffer";
 import { EMPTY_SAMPLE, LineMeter, sampleOf, type LineQuality, type LineSample, type Report } from "./media/quality";
 import { Subscriber, type RemoteTracks } from "./media/subscriber";
 import { Uplink, uplinkSampleOf, type UplinkMode } from "./media/uplink";
@@ -42,6 +43,7 @@ export class RoomMedia {
   #sampling = false;
   #closed = false;
   #sample = EMPTY_SAMPLE;
+  readonly #hold = new Hold();
   #servers: IceServer[];
 
   constructor(options: RoomMediaOptions) {
@@ -132,6 +134,7 @@ export class RoomMedia {
       const [up = [], down = []] = await Promise.all(peers.map(reportsOf));
       const now = performance.now();
       this.#sample = sampleOf([...up, ...down], now);
+      this.#subscriber.hold(this.#hold.judge(this.#sample));
       this.#options.onLine(this.#meter.judge(this.#sample, this.#state !== "reconnecting"), this.#sample);
       if (this.#publisher.state === "connected") await this.#adapt(up, now);
     } catch (error) {

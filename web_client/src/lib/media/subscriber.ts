@@ -23,6 +23,14 @@ export class Subscriber extends Link {
     this.#onTracks = options.onTracks;
   }
 
+  /** Hold sound and pictures back for so many milliseconds, so that they stay in step; 0 leaves it to the browser. */
+  hold(milliseconds: number): void {
+    for (const { receiver } of this.peer.getTransceivers()) {
+      // Not every browser has it: there the picture may stand still a little more often.
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = milliseconds || null;
+    }
+  }
+
   /** An offer arrived; stale ones are dropped, waiting ones are overtaken by newer ones. */
   offer(offer: Offer): void {
     if (!this.#offers.put(offer)) return;
