@@ -62,7 +62,7 @@ class Devices:
                 raise SocketError("room-ended", "the call is over")
             command = "ingest" if direction == "publish" else "play"
             answer = await self._media.call(room, command, participant=seat, session=session, sdp=sdp)
-            found = self._rooms.setdefault(room, Room(room, call.consultation, call.recording))
+            found = self._rooms.setdefault(room, Room(room, call.kind, call.subject, call.recording))
             person = found.people.setdefault(seat, Person(seat))
             person.seat_device(token, label, session)
             sends = answer["kinds"] if direction == "publish" else []
@@ -119,7 +119,7 @@ class Devices:
             del room.people[person.participant]
         unknown = {seat for seat in seats if is_device(seat)} - room.people.keys()
         if unknown:
-            for device in await self._calls.devices(room.id, room.consultation):
+            for device in await self._calls.devices(room.id, room.kind, room.subject):
                 if device.participant in unknown:
                     person = room.people[device.participant] = Person(device.participant)
                     person.seat_device(device.token, device.label, "")

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from signaling import messages
 from signaling.ports import Json, SocketError
 from signaling.relay import Relay
+from signaling.room import Kind
 from signaling.rooms import Rooms
 from tele.domain.access import Actor
 from tele.services.tasks import Tasks
@@ -111,15 +112,17 @@ class Gateway:
         """Take the seats on this node of a person, or of these sign-in sessions, and their media with them."""
         self._rooms.expel(practitioner=practitioner, sessions=sessions)
 
-    async def close(self, room: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
+    async def close(
+        self, room: str, kind: Kind, subject: str, recording: str | None, by: str | None, reason: str
+    ) -> None:
         """A call is over (LiveRooms)."""
         if self._relay is None or (node := await self._owner_or_self(room)) == self._node:
-            await self._rooms.close(room, consultation, recording, by, reason)
+            await self._rooms.close(room, kind, subject, recording, by, reason)
             if self._relay is not None:
                 await self._relay.release(room)
             return
-        call = {"room": room, "consultation": consultation, "recording": recording, "by": by, "reason": reason}
-        await self._relay.ask(node, {"call": {"do": "close", **call}})
+        call = {"kind": kind, "subject": subject, "recording": recording, "by": by, "reason": reason}
+        await self._relay.ask(node, {"call": {"do": "close", "room": room, **call}})
 
     async def record(self, room: str, action: str) -> None:
         """A recording's wanted state changed (LiveRooms)."""
@@ -127,6 +130,13 @@ class Gateway:
             await self._rooms.record(room, action)
         else:
             await self._relay.ask(node, {"call": {"do": "record", "room": room, "action": action}})
+
+    async def unseat(self, room: str, practitioner: str) -> None:
+        """Somebody may be in this room no longer (LiveRooms)."""
+        if self._relay is None or (node := await self._owner_or_self(room)) == self._node:
+            await self._rooms.unseat(room, practitioner)
+        else:
+            await self._relay.ask(node, {"call": {"do": "unseat", "room": room, "practitioner": practitioner}})
 
     async def _owner_or_self(self, room: str) -> str:
         assert self._relay is not None
@@ -141,9 +151,11 @@ class Gateway:
         if what == "disconnected":
             await self._rooms.disconnected(str(call["sid"]))
         elif what == "close":
-            await self.close(call["room"], call["consultation"], call["recording"], call["by"], call["reason"])
+            await self.close(call["room"], call["kind"], call["subject"], call["recording"], call["by"], call["reason"])
         elif what == "device":
             return await self._rooms.devices.acts[call["act"]](room=call["room"], **call["arguments"])
+        elif what == "unseat":
+            await self._rooms.unseat(call["room"], call["practitioner"])
         elif what == "record":
             await self._rooms.record(call["room"], call["action"])
         else:

@@ -100,11 +100,26 @@ class StageShow(RoomMessage):
     file: Id | None
 
 
+class LectureMessage(ClientMessage):
+    """A message about one lecture, from somebody who is invited to it; the handler asks the database."""
+
+    rule: ClassVar[Rule] = "signed-in"
+    lecture: Id
+
+
+class LectureWatch(LectureMessage):
+    event: ClassVar[str] = "lecture.watch"
+
+
+class LectureUnwatch(LectureMessage):
+    event: ClassVar[str] = "lecture.unwatch"
+
+
 CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     kind.event: kind
     for kind in (
         *(Hello, RoomJoin, RoomLeave, MediaPublish, MediaSubscribe, MediaAnswer, MediaState),
-        *(ChatSend, PointerMove, StageShow),
+        *(ChatSend, PointerMove, StageShow, LectureWatch, LectureUnwatch),
     )
 }
 
@@ -112,6 +127,8 @@ SERVER_EVENTS = (
     *("ring", "ring.end", "consultation", "queue", "on-call", "session.ended"),
     *("room.people", "room.ended", "media.offer", "media.renegotiate", "media.lost", "peer", "line"),
     *("chat.message", "pointer", "stage", "recording"),
+    *("lecture", "lecture.floor", "lecture.hands", "lecture.line", "lecture.line-down", "lecture.mark"),
+    *("lecture.hand", "lecture.reminder", "lecture.watching", "lecture.picture"),
 )
 """What the server sends; PROTOCOL.md has an example of each, and a test holds the two lists together."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from signaling.room import RecordingMark
+from signaling.room import Kind, RecordingMark
 from tele.domain.access import Actor
 
 Json = dict[str, Any]
@@ -21,10 +21,11 @@ class SocketError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the case says of somebody who wants to enter its call."""
+    """What the rows say of somebody who wants to enter a room."""
 
     room: str
-    consultation: str
+    kind: Kind
+    subject: str
     name: str
     role: str
     recording: str | None
@@ -35,10 +36,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call in progress, as the database has it."""
+    """A call or lecture in progress, as the database has it."""
 
     room: str
-    consultation: str
+    kind: Kind
+    subject: str
     recording: str | None
     mark: RecordingMark
 
@@ -72,8 +74,8 @@ class Calls(Protocol):
     async def chat(self, actor: Actor, consultation: str, room: str, text: str, client_id: str) -> Json:
         """Store a line of chat and return it as it is shown."""
 
-    async def devices(self, room: str, consultation: str) -> list[KnownDevice]:
-        """The seats of all devices that were ever let into this case."""
+    async def devices(self, room: str, kind: Kind, subject: str) -> list[KnownDevice]:
+        """The seats of all devices that were ever let in there."""
 
     async def file_in_case(self, consultation: str, file: str) -> bool:
         """Whether this file belongs to the case, so that it may be put on the stage."""
@@ -87,6 +89,16 @@ class Media(Protocol):
 
     async def call(self, room: str, name: str, **arguments: Any) -> Json:
         """A command about a room, to the worker that has it; raises an exception with a `code`."""
+
+
+class Viewers(Protocol):
+    """Those who watch a lecture, as far as the room of those who present tells them anything."""
+
+    async def picture(self, lecture_id: str, state: str) -> None:
+        """Whether a presenter's media comes in: `on` or `away`."""
+
+    async def tracks(self, lecture_id: str) -> None:
+        """Something is sent from now on, or no longer: a screen, somebody on the stage."""
 
 
 class Speaker(Protocol):

@@ -7,6 +7,13 @@ from typing import Any, Literal
 
 Direction = Literal["publish", "subscribe"]
 RecordingMark = Literal["on", "paused", "off"]
+Kind = Literal["consultation", "lecture"]
+"""What a room is the room of."""
+
+
+def about(kind: Kind, subject: str) -> dict[str, str | None]:
+    """The two fields of a message that say whose room it is; the other one is None."""
+    return {"consultation": None, "lecture": None, kind: subject}
 
 
 @dataclass(slots=True)
@@ -69,7 +76,9 @@ class Room:
     """A call: people, what is on the stage, and the recording mark that everybody sees."""
 
     id: str
-    consultation: str
+    kind: Kind
+    subject: str
+    """Id of the consultation, or of the lecture."""
     recording: str | None
     """Id of the recording, when the patient agreed to one."""
     mark: RecordingMark = "off"

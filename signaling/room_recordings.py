@@ -8,7 +8,7 @@ from collections.abc import Collection
 import structlog
 
 from signaling.ports import Calls, Json, Media, Speaker
-from signaling.room import RecordingMark, Room
+from signaling.room import Kind, RecordingMark, Room
 from tele.services.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,10 @@ class RoomRecordings:
         self._speaker = speaker
         self._calls = calls
         self._tasks = tasks
-        self._options: Json = {"low_latency": False, "grid": segment_seconds}
+        self._options: dict[Kind, Json] = {
+            "consultation": {"low_latency": False, "grid": segment_seconds},
+            "lecture": {"low_latency": True},
+        }
         self._sealing: set[str] = set()
 
     @staticmethod
@@ -82,7 +85,7 @@ class RoomRecordings:
     async def _start(self, room: Room) -> None:
         try:
             answer = await self._media.call(
-                room.id, "record.start", recording=room.recording, options=dict(self._options)
+                room.id, "record.start", recording=room.recording, options=dict(self._options[room.kind])
             )  # fmt: skip
         except Exception as refused:
             if getattr(refused, "code", None) == "media-down":

@@ -11,8 +11,8 @@ import structlog
 from signaling import messages
 from signaling.devices import Devices
 from signaling.locks import Locks
-from signaling.ports import Calls, Json, Media, RunningCall, SocketError, Speaker
-from signaling.room import Person, RecordingMark, Room
+from signaling.ports import Calls, Json, Media, RunningCall, SocketError, Speaker, Viewers
+from signaling.room import Kind, Person, RecordingMark, Room, about
 from signaling.room_recordings import RoomRecordings
 from tele.domain.access import Actor
 from tele.domain.seat import is_device, participant_id
@@ -42,6 +42,7 @@ class Rooms:
         owns: Callable[[str], Awaitable[bool]],
         segment_seconds: float,
         empty_limit: float,
+        viewers: Viewers,
     ) -> None:
         self._media = media
         self._speaker = speaker
@@ -53,6 +54,7 @@ class Rooms:
             media=media, speaker=speaker, calls=calls, tasks=tasks, segment_seconds=segment_seconds
         )  # fmt: skip
         self._empty_limit = empty_limit
+        self._viewers = viewers
         self._rooms: dict[str, Room] = {}
         self._by_sid: dict[str, set[str]] = {}
         self._locks = Locks()
@@ -73,7 +75,7 @@ class Rooms:
             ticket = await self._calls.ticket(actor, message.room)
             room = self._rooms.get(message.room)
             if room is None:
-                room = self._rooms[message.room] = Room(ticket.room, ticket.consultation, ticket.recording)
+                room = self._rooms[message.room] = Room(ticket.room, ticket.kind, ticket.subject, ticket.recording)
             seat = participant_id(room.id, actor.id)
             person = room.people.get(seat)
             known = person is not None and person.has_media
@@ -94,7 +96,7 @@ class Rooms:
                 "participant": seat,
                 "codec": answer["codec"],
                 "known": known,
-                "consultation": room.consultation,
+                **about(room.kind, room.subject),
                 "people": room.public_people(),
                 "recording": room.mark,
                 "stage": room.stage and {"file": room.stage},
@@ -144,7 +146,9 @@ class Rooms:
     async def chat(self, actor: Actor, sid: str, message: messages.ChatSend) -> Json:
         """A line of chat: stored first, then shown."""
         room, _ = self._seat(sid, message.room)
-        line = await self._calls.chat(actor, room.consultation, room.id, message.text, message.client_id)
+        if room.kind != "consultation":
+            raise SocketError("not-here", "a lecture's chat is its audience's")
+        line = await self._calls.chat(actor, room.subject, room.id, message.text, message.client_id)
         await self._speaker.to_room(room.id, "chat.message", {"room": room.id, "message": line}, skip=sid)
         return {"message": line}
 
@@ -158,7 +162,7 @@ class Rooms:
     async def stage(self, sid: str, message: messages.StageShow) -> Json:
         """Put a file of this very case before everybody, or take it away."""
         room, person = self._seat(sid, message.room)
-        if message.file is not None and not await self._calls.file_in_case(room.consultation, message.file):
+        if message.file is not None and not await self._calls.file_in_case(room.subject, message.file):
             raise SocketError("not-found", "there is no such file in this case")
         room.stage = message.file
         shown = {"room": room.id, "file": message.file, "by": person.participant}
@@ -178,9 +182,11 @@ class Rooms:
 
     # ------------------------------------------------------------------ what the case asks for
 
-    async def close(self, room_id: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
+    async def close(
+        self, room_id: str, kind: Kind, subject: str, recording: str | None, by: str | None, reason: str
+    ) -> None:
         """The call is over for everybody: say so at once, then seal the recording."""
-        over = {"room": room_id, "consultation": consultation, "by": by, "reason": reason}
+        over = {"room": room_id, **about(kind, subject), "by": by, "reason": reason}
         before = self._rooms.get(room_id)
         told = {person.sid for person in before.people.values()} if before else set()
         await self._speaker.to_room(room_id, "room.ended", over)
@@ -210,6 +216,13 @@ class Rooms:
             room = self._rooms.get(room_id)
             if room is not None:
                 await self._recordings.obey(room, _MARKS.get(action, "off"))
+
+    async def unseat(self, room_id: str, practitioner: str) -> None:
+        """Somebody may be in this room no longer: their seat and their media end."""
+        room = self._rooms.get(room_id)
+        person = room.people.get(participant_id(room_id, practitioner)) if room else None
+        if room is not None and person is not None:
+            await self._expel(room, person, person.session)
 
     def has(self, room_id: str) -> bool:
         """Whether the call is here, or somebody is just being let into it."""
@@ -249,6 +262,8 @@ class Rooms:
             person.lines[event["direction"]] = event["state"]
             if person.sid is not None:
                 await self._speaker.to_person(person.sid, "line", {"room": room.id, **person.line})
+        elif kind == "publication" and room.kind == "lecture":
+            await self._viewers.tracks(room.subject)
         elif kind == "peer":
             before = person.connected
             person.peers[event["direction"]] = event["state"]
@@ -256,6 +271,7 @@ class Rooms:
             await self._speaker.to_room(room.id, "peer", peer)
             if person.connected != before:
                 await self._show_people(room)
+            await self._show_picture(room)
             if person.token:
                 self.devices.heard(room, person, event)
 
@@ -285,7 +301,7 @@ class Rooms:
         running = {call.room: call for call in await self._calls.running()}
         for room_id in known - running.keys():
             if (room := self._rooms.get(room_id)) is not None:
-                await self.close(room_id, room.consultation, room.recording, None, "hung-up")
+                await self.close(room_id, room.kind, room.subject, room.recording, None, "hung-up")
         for room_id in known & running.keys():
             room = self._rooms.get(room_id)
             if room is not None and self._recordings.differs(room, running[room_id].mark):
@@ -327,7 +343,7 @@ class Rooms:
         if sid is None:
             return
         if tell is not None:
-            over = {"room": room.id, "consultation": room.consultation, "by": None, "reason": tell}
+            over = {"room": room.id, **about(room.kind, room.subject), "by": None, "reason": tell}
             await self._speaker.to_person(sid, "room.ended", over)
         self._by_sid.get(sid, set()).discard(room.id)
         await self._speaker.exit(sid, room.id)
@@ -345,6 +361,12 @@ class Rooms:
             if getattr(error, "code", None) != "media-down":
                 raise
             log.info("room.worker_away", room=room_id, command=command)  # it is told when it answers again
+
+    async def _show_picture(self, room: Room) -> None:
+        """Viewers of a lecture are told when nothing comes in any more, and when it does again."""
+        if room.kind == "lecture":
+            sending = any(person.peers.get("publish") == "connected" for person in room.people.values())
+            await self._viewers.picture(room.subject, "on" if sending else "away")
 
     async def _expel(self, room: Room, person: Person, session: str) -> None:
         async with self._locks.of(room.id):
@@ -364,7 +386,7 @@ class Rooms:
                 return
             room, seats = self._rooms.get(room_id), (alive or {}).get("participants", {})
             if room is None and alive is not None:  # the front restarted: keep the seats of those who will be back
-                room = self._rooms[room_id] = Room(room_id, call.consultation, call.recording)
+                room = self._rooms[room_id] = Room(room_id, call.kind, call.subject, call.recording)
                 for seat in seats:
                     if not is_device(seat):
                         person = room.people[seat] = Person(seat)

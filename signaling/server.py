@@ -14,6 +14,7 @@ from aiohttp import web
 from signaling import messages
 from signaling.fanout import Fanout
 from signaling.gateway import Gateway
+from signaling.lectures import Lectures
 from signaling.ports import Json
 from signaling.presence import LocalPresence, SharedPresence
 from tele.domain.access import Actor
@@ -89,10 +90,10 @@ class SocketServer:
             always_connect=False,
         )
 
-    def attach(self, app: web.Application, gateway: Gateway) -> None:
+    def attach(self, app: web.Application, gateway: Gateway, lectures: Lectures) -> None:
         """Serve /socket.io/ in this application. Raises RuntimeError when a message lacks its handler or its rule."""
-        self._gateway = gateway
-        handlers = {"hello", *gateway.handlers}
+        self._gateway, self._lectures = gateway, lectures
+        handlers = {"hello", *gateway.handlers, *lectures.handlers}
         without = messages.rules().keys() ^ handlers
         if without:
             raise RuntimeError(f"socket messages without a rule or a handler: {sorted(without)}")
@@ -132,6 +133,22 @@ class SocketServer:
         """To the pages of all who take part in this case."""
         for person in await self._audience(consultation_id):
             await self.practitioner(person, event, payload)
+
+    async def lecture(self, lecture_id: str, event: str, payload: Json) -> None:
+        """To the pages that watch this lecture."""
+        await self.to_group(f"lecture:{lecture_id}", event, payload)
+
+    async def listen(self, sid: str, group: str) -> None:
+        """From now on this connection hears the group."""
+        await self.sio.enter_room(sid, group)
+
+    async def unlisten(self, sid: str, group: str) -> None:
+        """It hears it no longer."""
+        await self.sio.leave_room(sid, group)
+
+    async def to_group(self, group: str, event: str, payload: Json) -> None:
+        """To all connections of a group, on any node."""
+        await self._emit(event, payload, group)
 
     async def ended(self, practitioner_id: str, session_ids: Collection[str] | None, reason: str) -> None:
         """Close every page of these sessions and take their seats in calls; other nodes do so at their next look."""
@@ -201,6 +218,7 @@ class SocketServer:
         connection = self._connections.pop(sid, None)
         if connection is None:
             return
+        self._lectures.disconnected(sid)
         try:
             await self._gateway.disconnected(sid)
         finally:  # whatever the rooms say: who has no page open must be reached by mail and telephone
@@ -219,6 +237,8 @@ class SocketServer:
             message = messages.parse(event, payload[0] if len(payload) == 1 else list(payload))
             if isinstance(message, messages.Hello):
                 answer = self._hello(connection)
+            elif (about_lecture := self._lectures.handlers.get(event)) is not None:
+                answer = await about_lecture(connection.actor, sid, message)
             else:
                 answer = await self._gateway.handle(connection.actor, sid, message)
         except messages.BadMessage as mistake:

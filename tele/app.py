@@ -18,6 +18,7 @@ from recorder.views import Library, Views
 from signaling import fanout
 from signaling.devices import Devices
 from signaling.gateway import Gateway
+from signaling.lectures import Lectures
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
 from signaling.server import SocketServer
@@ -35,6 +36,9 @@ from tele.services.channels.email import EmailChannel
 from tele.services.channels.webhook import WebhookChannel
 from tele.services.context import Limits, Services
 from tele.services.encounters import Encounters
+from tele.services.lectures.broadcast import Broadcasts
+from tele.services.lectures.deck import Decks
+from tele.services.lectures.reminders import Reminders
 from tele.services.paging import PagingEngine
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
@@ -49,6 +53,7 @@ from tele.web.edge import Edge
 from tele.web.encounters import ENCOUNTERS
 from tele.web.health import Health
 from tele.web.ingest import DEVICES
+from tele.web.lectures import BROADCASTS
 from tele.web.line_check import LINE, Line
 from tele.web.whip import ICE_SERVERS
 
@@ -101,6 +106,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         authenticate=authenticate, audience=audience, presence=presence, tasks=tasks, origins=edge.is_own,
         redis_url=settings.redis.url,
     )  # fmt: skip
+    reminders, decks = Reminders(WallTimer(_now)), Decks()
+    lectures = Lectures(groups=sockets, tasks=tasks, remind=reminders.wake, deck=decks.wake)
     library = Library(settings.recordings_dir, PlainVault())
     services = Services(
         database=database,
@@ -116,28 +123,33 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         attempts=Attempts(rate=f"{settings.sessions.lockout_failures} per {settings.sessions.lockout_minutes} minutes"),
         reference=reference,
         limits=_limits(settings),
+        live=lectures,
         recorded=library.summary,
     )
     resolve = sessions.resolver(services, edge)
-    encounters = Encounters(services)
+    encounters, broadcasts = Encounters(services), Broadcasts(services)
+    desk = Desk(services, encounters, broadcasts)
     media = MediaPool(settings, tasks, run_dir)
     servers = turn.from_settings(settings, time.time, new_id).ice_servers
     rooms = Rooms(
         media=media,
         speaker=sockets,
-        calls=Desk(services, encounters),
+        calls=desk,
         tasks=tasks,
         ice_servers=servers,
         owns=lambda room: gateway.owns(room),  # noqa: PLW0108 - the gateway is built from the rooms
         segment_seconds=settings.recording.segment_seconds,
         empty_limit=settings.consultation.empty_room_minutes * 60,
+        viewers=lectures,
     )
     gateway = Gateway(rooms, tasks, node, redis)
     encounters.connect(gateway, engine)
+    broadcasts.connect(gateway)
     sockets.on_presence = engine.presence_changed
 
     app = web.Application(client_max_size=0, middlewares=routing.middlewares(services, edge))
     app[ENCOUNTERS] = encounters
+    app[BROADCASTS] = broadcasts
     app[DEVICES], app[ICE_SERVERS] = gateway, servers
     app[LINE] = Line(media.line_checks, servers)
     health = Health(
@@ -146,12 +158,15 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     )  # fmt: skip
     replay = Views(library, routing.replay_authoriser(services, edge))
     routing.attach(app, services, edge, resolve, health=health, replay=replay.routes(), client=WebClient(web_client()))
-    sockets.attach(app, gateway)
+    sockets.attach(app, gateway, lectures)
     routing.finish(app)
     made = await demo.greet(services, settings)
 
     async def life(_: web.Application) -> AsyncIterator[None]:
         gateway.start()
+        lectures.start(desk.lectures)
+        reminders.start(services)
+        decks.start(services)
         if isinstance(presence, SharedPresence):
             tasks.spawn(presence.run(), "presence")
         await media.start(rooms.media_event, rooms.worker_up)
@@ -161,6 +176,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         tasks.spawn(_sweep_files(services), "sweep-files")
         yield
         await engine.stop()
+        await reminders.stop()
+        await decks.stop()
         await sockets.sio.shutdown()
         await media.stop()
         await tasks.close()
@@ -184,9 +201,10 @@ def _now() -> datetime:
 def _channels(settings: Settings) -> Channels:
     """The ways to reach a specialist without an open page that this site has."""
     found: dict[str, Channel] = {}
+    mailer: EmailChannel | None = None
     mail, hook = settings.mail, settings.webhook
     if mail.host:
-        found["mail"] = EmailChannel(
+        mailer = found["mail"] = EmailChannel(
             mail.host, mail.port, mail.sender, settings.public_url, username=mail.username,
             password=mail.password.get_secret_value(), starttls=mail.starttls,
         )  # fmt: skip
@@ -195,7 +213,7 @@ def _channels(settings: Settings) -> Channels:
             hook.url, hook.secret.get_secret_value(), settings.public_url, _now, shape=hook.shape,
             allow_private=hook.allow_private,
         )  # fmt: skip
-    return Channels(found)
+    return Channels(found, mailer)
 
 
 def _edge(settings: Settings) -> Edge:

@@ -32,6 +32,9 @@ class Nobody:
     async def consultation(self, consultation_id: str, event: str, payload: dict[str, Any]) -> None:
         """Nobody hears it."""
 
+    async def lecture(self, lecture_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Nobody hears it."""
+
     async def open_pages(self, practitioner_ids: Collection[str]) -> set[str]:
         """Nobody is there."""
         return set()

@@ -12,13 +12,14 @@ from typing import Literal
 
 from tele.domain.people import CLINICAL, Role
 
-Relation = Literal["requester", "specialist", "paged", "viewer", "own", "coordinator"]
+Relation = Literal["requester", "specialist", "paged", "viewer", "own", "coordinator", "presenter", "audience"]
 """How a person stands to a thing.
 
 requester: asked for this consultation and still works as GP where it was asked · specialist: accepted it ·
 paged: is being rung for it now, snoozed it, or waits for the reply to a question ·
 viewer: was named by a participant · own: made it or is it ·
-coordinator: coordinates the organisation whose thing it is.
+coordinator: coordinates the organisation whose thing it is · presenter: is the speaker of the lecture, or presents
+beside them · audience: is invited to the lecture.
 """
 
 NO_RELATION: frozenset[Relation] = frozenset()
@@ -86,6 +87,7 @@ class Action(StrEnum):
     SEE_FILE = "see-file"
     DELETE_FILE = "delete-file"
     LIST_RECORDINGS = "list-recordings"
+    SEE_RECORDING = "see-recording"
     REPLAY = "replay"
     # on call
     SWITCH_ON_CALL = "switch-on-call"
@@ -95,6 +97,18 @@ class Action(StrEnum):
     SEE_CONTACTS = "see-contacts"
     SEE_ROSTER = "see-roster"
     EDIT_ROSTER = "edit-roster"
+    # lectures
+    LIST_LECTURES = "list-lectures"
+    SCHEDULE_LECTURE = "schedule-lecture"
+    SEE_LECTURE = "see-lecture"
+    EDIT_LECTURE = "edit-lecture"
+    CANCEL_LECTURE = "cancel-lecture"
+    GO_LIVE = "go-live"
+    PRESENT = "present"
+    END_LECTURE = "end-lecture"
+    MODERATE = "moderate"
+    TAKE_PART = "take-part"
+    CHECK_IN = "check-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,9 @@ _BY_PAGED = _to("specialist", "paged")
 _BY_VIEWER = Grant(CLINICAL, frozenset({"viewer"}))
 _PARTICIPANTS = (_BY_GP, _BY_SPECIALIST)
 _READERS = (*_PARTICIPANTS, _BY_VIEWER)
+_BY_PRESENTER = Grant(_ANYONE, frozenset({"presenter"}))
+_HOSTS = (_BY_PRESENTER, _to("coordinator", "coordinator"))
+_INVITED = (*_HOSTS, Grant(_ANYONE, frozenset({"audience"})))
 
 GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.OWN_SESSION: (Grant(_ANYONE),),
@@ -151,10 +168,11 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.FOLLOW_UP: _PARTICIPANTS,
     Action.NAME_VIEWER: _PARTICIPANTS,
     Action.ADD_FILE: _PARTICIPANTS,
-    Action.UPLOAD: (_to("gp specialist"),),
+    Action.UPLOAD: (_to("gp specialist coordinator"),),
     Action.SEE_FILE: (*_READERS, _BY_PAGED, Grant(CLINICAL, frozenset({"own"}))),
     Action.DELETE_FILE: (_to("gp specialist", "own"),),
-    Action.LIST_RECORDINGS: (Grant(CLINICAL),),
+    Action.LIST_RECORDINGS: (Grant(_ANYONE),),  # each sees those of their own cases, and of lectures they are invited to
+    Action.SEE_RECORDING: (Grant(_ANYONE),),
     Action.REPLAY: _READERS,
     Action.SWITCH_ON_CALL: (_to("specialist"),),
     Action.SEE_QUEUE: (_to("coordinator"),),
@@ -163,6 +181,17 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.SEE_CONTACTS: (_to("coordinator", "coordinator"),),
     Action.SEE_ROSTER: (_to("coordinator specialist"),),
     Action.EDIT_ROSTER: (_to("coordinator", "coordinator"),),
+    Action.LIST_LECTURES: (Grant(_ANYONE),),
+    Action.SCHEDULE_LECTURE: (_to("specialist coordinator"),),
+    Action.SEE_LECTURE: _INVITED,
+    Action.EDIT_LECTURE: _HOSTS,
+    Action.CANCEL_LECTURE: _HOSTS,
+    Action.GO_LIVE: (_BY_PRESENTER,),
+    Action.PRESENT: (_BY_PRESENTER,),
+    Action.END_LECTURE: _HOSTS,
+    Action.MODERATE: _HOSTS,
+    Action.TAKE_PART: _INVITED,
+    Action.CHECK_IN: _INVITED,
 }
 
 HIDDEN: frozenset[Action] = frozenset(

@@ -22,10 +22,11 @@ from tele.services.case_content import attach
 from tele.services.case_rows import load, load_people
 from tele.services.cases import find, relation_to, touch
 from tele.services.context import Services
+from tele.services.lectures.found import relate
 from tele.services.view_consultation import file_view, situation
 from tele.services.views import FileView
 from tele.store import audit
-from tele.store.tables import DocumentReference, ServiceRequest
+from tele.store.tables import DocumentReference, Lecture, ServiceRequest
 
 _WRITE = 1024 * 1024
 """Bytes that are gathered before a thread writes them to disk."""
@@ -41,6 +42,7 @@ async def receive(services: Services, actor: Actor, name: str, declared: str, bo
     async with services.database.reading() as tx:
         unsent = select(func.count()).select_from(DocumentReference).where(
             DocumentReference.uploader == actor.id, DocumentReference.request.is_(None),
+            DocumentReference.lecture.is_(None),
             DocumentReference.deleted_at.is_(None),
         )  # fmt: skip
         if (await tx.scalar(unsent) or 0) >= _UNSENT:
@@ -56,9 +58,9 @@ async def receive(services: Services, actor: Actor, name: str, declared: str, bo
             )  # fmt: skip
         await services.objects.put(key, path)
     row = DocumentReference(
-        id=file_id, request=None, uploader=actor.id, name=clean_file_name(name, f"file-{file_id[:6]}"),
-        media_type=found.media_type, kind=found.kind, size=size, sha256=digest, object_key=key, created_at=now,
-        deleted_at=None,
+        id=file_id, request=None, lecture=None, pages=None, uploader=actor.id,
+        name=clean_file_name(name, f"file-{file_id[:6]}"), media_type=found.media_type, kind=found.kind, size=size,
+        sha256=digest, object_key=key, created_at=now, deleted_at=None,
     )  # fmt: skip
     async with services.database.transaction() as tx:
         tx.add(row)
@@ -100,11 +102,15 @@ async def open_file(services: Services, actor: Actor, file_id: str) -> DocumentR
         if row is None or row.deleted_at:
             raise Unknown
         request = await tx.get(ServiceRequest, row.request) if row.request else None
+        lecture = await tx.get(Lecture, row.lecture) if row.lecture else None
+        rule = Action.SEE_FILE
         if request is not None:
             relation = await relation_to(tx, actor, request)
+        elif lecture is not None:
+            rule, relation = Action.SEE_LECTURE, (await relate(tx, actor, [lecture]))[0].relation
         else:
             relation = frozenset({"own"}) if row.uploader == actor.id else NO_RELATION
-        if not allows(actor, Action.SEE_FILE, relation):
+        if not allows(actor, rule, relation):
             raise Unknown
     await audit.record_read(
         services.database, actor=actor, subject_type="file", subject_id=file_id, at=services.clock(),
@@ -115,7 +121,11 @@ async def open_file(services: Services, actor: Actor, file_id: str) -> DocumentR
 
 async def preview(services: Services, actor: Actor, file_id: str) -> tuple[str, bytes]:
     """Media type and bytes of a file's picture, made once and then kept. Raises Unknown, Unknown("no-preview")."""
-    row = await open_file(services, actor, file_id)
+    return await picture_of(services, await open_file(services, actor, file_id))
+
+
+async def picture_of(services: Services, row: DocumentReference) -> tuple[str, bytes]:
+    """As `preview`, of a file that somebody was already allowed to see. Raises Unknown("no-preview")."""
     if row.media_type not in WITH_PREVIEW:
         raise Unknown("no-preview")
     media_type = "image/png" if row.media_type == "application/dicom" else "image/jpeg"
@@ -146,7 +156,7 @@ async def delete_file(services: Services, actor: Actor, file_id: str) -> None:
             raise Unknown
         if not allows(actor, Action.DELETE_FILE, frozenset({"own"})):
             raise Forbidden
-        if row.request is not None:
+        if row.request is not None or row.lecture is not None:
             raise Conflict("file-sent")
         row.deleted_at = now
         audit.record(
@@ -164,6 +174,7 @@ async def sweep(services: Services) -> int:
         update(DocumentReference)
         .where(
             DocumentReference.request.is_(None),
+            DocumentReference.lecture.is_(None),
             DocumentReference.deleted_at.is_(None),
             DocumentReference.created_at < now - services.limits.draft_files_kept,
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from tele.services.attempts import Attempts
 from tele.services.channels import Channels
-from tele.services.notify import Notifier, Paging, Presence, SessionWatch
+from tele.services.notify import LiveLectures, NoLectures, Notifier, Paging, Presence, SessionWatch
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
 from tele.store.database import Database
@@ -52,6 +52,7 @@ class Services:
     attempts: Attempts
     reference: Reference
     limits: Limits = field(default_factory=Limits)
+    live: LiveLectures = field(default_factory=NoLectures)
     channels: Channels = field(default_factory=Channels)
     recorded: Callable[[str], dict[str, Any] | None] = _nothing_recorded
     """The recorder's summary of a recording as far as it is on disk; None when there is nothing. Blocks on the disk."""

@@ -32,11 +32,22 @@ _WISH: dict[str, RecordingWish] = {"recording": "on", "paused": "paused"}
 class LiveRooms(Protocol):
     """The running calls, which follow what is committed here."""
 
-    async def close(self, room_id: str, consultation: str, recording: str | None, by: str | None, reason: str) -> None:
-        """The call is over for everybody."""
+    async def close(
+        self,
+        room_id: str,
+        kind: Literal["consultation", "lecture"],
+        subject: str,
+        recording: str | None,
+        by: str | None,
+        reason: str,
+    ) -> None:
+        """The call, or the lecture, is over for everybody."""
 
     async def record(self, room_id: str, action: str) -> None:
         """The recording's wanted state changed: stop, resume or withdraw."""
+
+    async def unseat(self, room_id: str, practitioner: str) -> None:
+        """Somebody may be in it no longer: their media stops."""
 
 
 class CallEnded(Protocol):
@@ -77,8 +88,8 @@ async def begin(
     if consented:
         tx.add(
             Recording(
-                id=services.new_id(), encounter=encounter.id, state="recording", started_at=now, sealed_at=None,
-                duration=None, summary={},
+                id=services.new_id(), encounter=encounter.id, lecture=None, state="recording", started_at=now,
+                sealed_at=None, duration=None, summary={},
             )
         )  # fmt: skip
     return encounter
@@ -161,7 +172,7 @@ class Encounters:
         now = self._services.clock()
         async with self._services.database.transaction() as tx:
             found = await tx.get(Recording, recording_id)
-            if found is None or found.sealed_at is not None:
+            if found is None or found.encounter is None or found.sealed_at is not None:
                 return
             encounter = await tx.get_one(Encounter, found.encounter)
             request = await self._lock(tx, encounter.request)
@@ -273,7 +284,8 @@ class Encounters:
         self, request: ServiceRequest, encounter: Encounter, recording: Recording | None, *, by: str | None, reason: str
     ) -> None:
         if self._rooms is not None:
-            close = self._rooms.close(encounter.id, request.id, recording.id if recording else None, by, reason)
+            recorded = recording.id if recording else None
+            close = self._rooms.close(encounter.id, "consultation", request.id, recorded, by, reason)
             await _follows(close, encounter.id)
         await changed(self._services, request, "ended")
         if request.accepted_by is not None:

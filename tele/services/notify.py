@@ -19,12 +19,48 @@ class Notifier(Protocol):
     async def consultation(self, consultation_id: str, event: str, payload: dict[str, Any]) -> None:
         """To the pages of all who take part in this case."""
 
+    async def lecture(self, lecture_id: str, event: str, payload: dict[str, Any]) -> None:
+        """To the pages that watch or present this lecture."""
+
 
 class Presence(Protocol):
     """Who can be rung in the browser."""
 
     async def open_pages(self, practitioner_ids: Collection[str]) -> set[str]:
         """Those of these people who have a signed-in page open now, on any node."""
+
+
+class LiveLectures(Protocol):
+    """What runs beside live lectures in this process, told of what is committed. Each call returns at once."""
+
+    def watching(self, lecture_id: str) -> int:
+        """How many pages watch it now, as far as this node knows."""
+
+    def floor(self, lecture_id: str) -> None:
+        """Something beside the picture changed: pages get the floor as it is, soon and together."""
+
+    def remind(self) -> None:
+        """There may be an earlier reminder than was known."""
+
+    def deck(self) -> None:
+        """There are slides of which pictures are to be made."""
+
+
+class NoLectures:
+    """For where nobody watches."""
+
+    def watching(self, lecture_id: str) -> int:
+        """Nobody."""
+        return 0
+
+    def floor(self, lecture_id: str) -> None:
+        """Nobody is told."""
+
+    def remind(self) -> None:
+        """Nobody is told."""
+
+    def deck(self) -> None:
+        """Nobody is told."""
 
 
 class SessionWatch(Protocol):

@@ -33,6 +33,19 @@ class People(BaseModel):
     items: list[PersonEntry]
 
 
+class Place(BaseModel):
+    """A hospital or a primary-care centre."""
+
+    id: str
+    name: str
+
+
+class Places(BaseModel):
+    """The organisations of the consortium, by name."""
+
+    items: list[Place]
+
+
 class MyOrganisation(BaseModel):
     """Where someone works, and as what."""
 
@@ -126,3 +139,11 @@ async def find_people(services: Services, actor: Actor, words: str, role: Role |
                 entry.roles.append(held.role)  # type: ignore[arg-type]
             entry.specialties.extend(code for code in held.specialties if code not in entry.specialties)
     return People(items=list(entries.values())[:MOST])
+
+
+async def list_organisations(services: Services, actor: Actor) -> Places:
+    """All organisations of the consortium, named in the reader's language: to invite some of them."""
+    async with services.database.reading() as tx:
+        rows = await tx.scalars(select(Organisation).order_by(Organisation.name))
+        items = [Place(id=row.id, name=name_in(actor.language, row.name, row.name_zh)) for row in rows]
+    return Places(items=items)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -17,18 +19,22 @@ from tele.services.case_rows import People, load_people
 from tele.services.cases import relation_to
 from tele.services.context import Services
 from tele.services.cursors import read_cursor, write_cursor
+from tele.services.lectures.broadcast import with_presenters
+from tele.services.lectures.found import relate
 from tele.services.recorded import with_people
 from tele.services.view_consultation import message_view
 from tele.services.views import MessageView, PersonRef
 from tele.store import audit
-from tele.store.tables import Encounter, Message, Recording, ServiceRequest, Viewer
+from tele.store.tables import Encounter, Lecture, Message, Recording, ServiceRequest, Viewer
 
 State = Literal["live", "sealed"]
 PAGE = 30
+LOOKED_AT = 300
+"""Rows read for one page: most lectures are for everybody, so a page is full long before."""
 
 
 class TrackPerson(PersonRef):
-    """Whose track it is; `role` is gp, specialist, or device, whose id is that of the token with which it came."""
+    """Whose track it is; `role` is gp, specialist, presenter, guest, or device: then the id is that of its token."""
 
     role: str
 
@@ -46,7 +52,7 @@ class TrackView(BaseModel):
 
 
 class RecordingSummary(BaseModel):
-    """A recording in a list."""
+    """A recording in a list: of a consultation or of a lecture."""
 
     id: str
     title: str
@@ -55,7 +61,8 @@ class RecordingSummary(BaseModel):
     started: datetime
     tracks: list[TrackView]
     chapters: list[dict[str, Any]]
-    consultation: str
+    consultation: str | None
+    lecture: str | None
 
 
 class RecordingView(RecordingSummary):
@@ -72,40 +79,48 @@ class RecordingPage(BaseModel):
     next: str | None
 
 
-Found = tuple[Recording, Encounter, ServiceRequest]
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording with what it is of."""
+
+    recording: Recording
+    case: tuple[Encounter, ServiceRequest] | None
+    lecture: Lecture | None
 
 
 async def list_recordings(services: Services, actor: Actor, state: State | None, cursor: str | None) -> RecordingPage:
-    """One page of what this person may replay. Raises Invalid for a cursor that is none of ours."""
+    """One page of what this person may replay, newest first. Raises Invalid for a cursor that is none of ours."""
     query = _recordings().where(_visible(actor))
     if state:
         query = query.where(Recording.state == "sealed" if state == "sealed" else Recording.state != "sealed")
+    place = (Recording.started_at, Recording.id)
     if cursor:
-        query = query.where(tuple_(Encounter.started_at, Recording.id) < tuple_(*read_cursor(cursor)))
-    items = []
+        query = query.where(tuple_(*place) < tuple_(*read_cursor(cursor)))
+    items: list[RecordingSummary] = []
     async with services.database.reading() as tx:
-        found = (
-            await tx.execute(query.order_by(Encounter.started_at.desc(), Recording.id.desc()).limit(PAGE + 1))
-        ).all()
-        for row in found[:PAGE]:
-            recording, encounter, request = row
-            if allows(actor, Action.REPLAY, await relation_to(tx, actor, request)):
-                told = await _told(services, tx, (recording, encounter, request))
-                items.append(await _summary(services, tx, actor, (recording, encounter, request), told))
-    last = found[PAGE - 1] if len(found) > PAGE else None
-    return RecordingPage(items=items, next=write_cursor(last[1].started_at, last[0].id) if last else None)
+        rows = (await tx.execute(query.order_by(*(column.desc() for column in place)).limit(LOOKED_AT))).all()
+        seen = 0
+        for row in rows:
+            seen += 1
+            found = _recorded(row)
+            if await _may_replay(tx, actor, found):
+                items.append(await _summary(services, tx, actor, found, await _told(services, tx, found)))
+            if len(items) == PAGE:
+                break
+    last: Recording | None = rows[seen - 1][0] if seen and (seen < len(rows) or len(rows) == LOOKED_AT) else None
+    return RecordingPage(items=items, next=write_cursor(_started(last), last.id) if last else None)
 
 
 async def view_recording(services: Services, actor: Actor, recording_id: str) -> RecordingView:
     """One recording with what was written while it ran. Raises Unknown."""
     async with services.database.reading() as tx:
         found = await find_recording(tx, actor, recording_id)
-        encounter = found[1]
         told = await _told(services, tx, found)
         summary = await _summary(services, tx, actor, found, told)
-        lines = (
-            await tx.scalars(select(Message).where(Message.encounter == encounter.id).order_by(Message.at).limit(5000))
-        ).all()
+        lines: Sequence[Message] = ()
+        if found.case is not None:
+            written = select(Message).where(Message.encounter == found.case[0].id).order_by(Message.at).limit(5000)
+            lines = (await tx.scalars(written)).all()
         people = await load_people(tx, actor.language, {line.author for line in lines})
     await audit.record_read(
         services.database, actor=actor, subject_type="recording", subject_id=recording_id, at=services.clock(),
@@ -118,24 +133,35 @@ async def view_recording(services: Services, actor: Actor, recording_id: str) ->
     )
 
 
-async def find_recording(tx: AsyncSession, actor: Actor, recording_id: str) -> Found:
-    """A recording that this person may replay, with its call and case. Raises Unknown; a withdrawn one is gone."""
-    found = (await tx.execute(_recordings().where(Recording.id == recording_id))).first()
-    if found is None:
+async def find_recording(tx: AsyncSession, actor: Actor, recording_id: str) -> Recorded:
+    """A recording that this person may replay, with what it is of. Raises Unknown; a withdrawn one is gone."""
+    row = (await tx.execute(_recordings().where(Recording.id == recording_id))).first()
+    if row is None or not await _may_replay(tx, actor, found := _recorded(row)):
         raise Unknown
-    recording, encounter, request = found
-    if not allows(actor, Action.REPLAY, await relation_to(tx, actor, request)):
-        raise Unknown
-    return recording, encounter, request
+    return found
 
 
 def _recordings() -> Any:
     return (
-        select(Recording, Encounter, ServiceRequest)
-        .join(Encounter, Encounter.id == Recording.encounter)
-        .join(ServiceRequest, ServiceRequest.id == Encounter.request)
+        select(Recording, Encounter, ServiceRequest, Lecture)
+        .join(Encounter, Encounter.id == Recording.encounter, isouter=True)
+        .join(ServiceRequest, ServiceRequest.id == Encounter.request, isouter=True)
+        .join(Lecture, Lecture.id == Recording.lecture, isouter=True)
         .where(Recording.state.in_(("recording", "paused", "sealed")))
     )
+
+
+def _recorded(row: Any) -> Recorded:
+    recording, encounter, request, lecture = row
+    return Recorded(recording, (encounter, request) if encounter is not None else None, lecture)
+
+
+async def _may_replay(tx: AsyncSession, actor: Actor, found: Recorded) -> bool:
+    if found.case is not None:
+        return allows(actor, Action.REPLAY, await relation_to(tx, actor, found.case[1]))
+    if found.lecture is None:
+        return False
+    return allows(actor, Action.SEE_LECTURE, (await relate(tx, actor, [found.lecture]))[0].relation)
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:
@@ -144,48 +170,59 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
         and_(row.requester == actor.id, row.organisation.in_(actor.organisations("gp"))),
         row.accepted_by == actor.id,
         row.id.in_(select(Viewer.request).where(Viewer.practitioner == actor.id)),
+        Recording.lecture.is_not(None),  # whose audience is looked at one by one
     )
 
 
-async def _told(services: Services, tx: AsyncSession, found: Found) -> dict[str, Any]:
+async def _told(services: Services, tx: AsyncSession, found: Recorded) -> dict[str, Any]:
     """The recorder's account: as it was sealed, or what is on disk of one that runs or was cut off by a crash."""
-    recording, encounter, request = found
-    if recording.sealed_at is not None:
-        return recording.summary
-    on_disk = await asyncio.to_thread(services.recorded, recording.id)
-    return await with_people(tx, on_disk, encounter, request) if on_disk else {}
+    if found.recording.sealed_at is not None:
+        return found.recording.summary
+    on_disk = await asyncio.to_thread(services.recorded, found.recording.id)
+    if not on_disk:
+        return {}
+    if found.case is not None:
+        return await with_people(tx, on_disk, *found.case)
+    return await with_presenters(tx, on_disk, found.lecture) if found.lecture is not None else on_disk
 
 
 async def _summary(
-    services: Services, tx: AsyncSession, actor: Actor, found: Found, told: dict[str, Any]
+    services: Services, tx: AsyncSession, actor: Actor, found: Recorded, told: dict[str, Any]
 ) -> RecordingSummary:
-    recording, encounter, request = found
+    recording, lecture = found.recording, found.lecture
     tracks = [each for each in told.get("tracks", []) if isinstance(each, dict)]
     people = await load_people(tx, actor.language, {str(each.get("practitioner")) for each in tracks})
-    specialty = services.reference.specialties.get(request.specialty)
-    label = specialty.name.in_language(actor.language) if specialty else request.specialty
-    started = recording.started_at or encounter.started_at
+    started = _started(recording)
     so_far = float(told["duration"]) if tracks else (services.clock() - started).total_seconds()
     return RecordingSummary(
         id=recording.id,
-        title=f"{label} · {excerpt(request.question)}",
+        title=_title(services, actor, found),
         state="sealed" if recording.state == "sealed" else "live",
         duration=recording.duration if recording.duration is not None else max(0.0, so_far),
         started=started,
-        tracks=[track for each in tracks if (track := _track(recording.id, request, each, people))],
+        tracks=[track for each in tracks if (track := _track(found, each, people))],
         chapters=list(told.get("chapters", [])),
-        consultation=request.id,
+        consultation=found.case[1].id if found.case is not None else None,
+        lecture=lecture.id if lecture is not None else None,
     )
 
 
-def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], people: People) -> TrackView | None:
+def _title(services: Services, actor: Actor, found: Recorded) -> str:
+    if found.case is None:
+        return found.lecture.title if found.lecture is not None else ""
+    request = found.case[1]
+    specialty = services.reference.specialties.get(request.specialty)
+    label = specialty.name.in_language(actor.language) if specialty else request.specialty
+    return f"{label} · {excerpt(request.question)}"
+
+
+def _track(found: Recorded, track: dict[str, Any], people: People) -> TrackView | None:
     """One track of the recorder's own account, in which `participant` is the seat and `practitioner` who sat there."""
     person, device = str(track.get("practitioner")), track.get("device")
     if device:
         participant = TrackPerson(id=device["id"], name=device["label"], role="device")
     elif person in people.rows:
-        role = "gp" if person == request.requester else "specialist"
-        participant = TrackPerson(**dict(people.ref(person)), role=role)
+        participant = TrackPerson(**dict(people.ref(person)), role=_role(found, person))
     else:
         return None
     return TrackView(
@@ -195,8 +232,19 @@ def _track(recording_id: str, request: ServiceRequest, track: dict[str, Any], pe
         kind=str(track.get("kind", "")),
         start=float(track.get("start") or 0.0),
         duration=float(track.get("duration") or 0.0),
-        playlist=f"/media/{recording_id}/p/{track.get('participant')}.m3u8",
+        playlist=f"/media/{found.recording.id}/p/{track.get('participant')}.m3u8",
     )
+
+
+def _role(found: Recorded, person: str) -> str:
+    if found.case is not None:
+        return "gp" if person == found.case[1].requester else "specialist"
+    return "presenter" if found.lecture is not None and person == found.lecture.speaker else "guest"
+
+
+def _started(recording: Recording) -> datetime:
+    assert recording.started_at is not None, "a recording begins when it is made"
+    return recording.started_at
 
 
 def _gaps(summary: dict[str, Any]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ class ConsentForm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["teleconsultation", "recording"]
+    kind: Literal["teleconsultation", "recording", "lecture"]
     version: str = Field(pattern=r"^[A-Za-z0-9.-]{1,32}$")
     current: bool = False
     title: Names

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tele.domain.access import Action
 from tele.domain.people import Role
-from tele.services.people import People, find_people
+from tele.services.people import People, Places, find_people, list_organisations
 from tele.web.api import Call, Model, route
 
 
@@ -23,3 +23,9 @@ class PeopleFilter(Model):
 async def get_people(call: Call, *, query: PeopleFilter) -> People:
     """Colleagues whose name holds these words; no contact data."""
     return await find_people(call.services, call.actor, query.q, query.role)
+
+
+@route("GET", "/api/organisations", rule=Action.SEE_PEOPLE)
+async def get_organisations(call: Call) -> Places:
+    """The organisations of the consortium."""
+    return await list_organisations(call.services, call.actor)

@@ -24,7 +24,7 @@ async def get_recordings(call: Call, *, query: RecordingFilter) -> RecordingPage
     return await list_recordings(call.services, call.actor, query.state, query.cursor)
 
 
-@route("GET", "/api/recordings/{recording}", rule=Action.REPLAY)
+@route("GET", "/api/recordings/{recording}", rule=Action.SEE_RECORDING)
 async def get_recording(call: Call, recording: str) -> RecordingView:
     """One recording, its tracks and what was written while it ran."""
     return await view_recording(call.services, call.actor, recording)

@@ -17,6 +17,8 @@ from tele.web import (
     encounters,
     files,
     ingest,
+    lecture_floor,
+    lectures,
     line_check,
     on_call,
     openapi,
@@ -40,7 +42,7 @@ from tele.web.sessions import EDGE
 
 AREAS = (
     *(session, people, specialties, consultations, encounters, ingest, files, opinions, recordings),
-    *(paging, on_call, queue, roster, line_check, openapi),
+    *(lectures, lecture_floor, paging, on_call, queue, roster, line_check, openapi),
 )
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
@@ -59,7 +61,7 @@ def replay_authoriser(services: Services, edge: Edge) -> Authorise:
         actor = await resolve(request)
         if actor is None:
             raise web.HTTPUnauthorized
-        api.admit(actor, Action.REPLAY)
+        api.admit(actor, Action.SEE_RECORDING)
         async with services.database.reading() as tx:
             await find_recording(tx, actor, recording_id)
         await audit.record_read(

@@ -21,6 +21,7 @@ from tele.services import encounters
 from tele.services.attempts import Attempts
 from tele.services.context import Limits, Services
 from tele.services.demo import create_demo, read_demo
+from tele.services.lectures.broadcast import Broadcasts
 from tele.services.notify import Opening
 from tele.services.passwords import Passwords
 from tele.services.reference import Reference
@@ -29,6 +30,7 @@ from tele.store.objects import ObjectStore
 from tele.store.tables import AuditEvent, Page, Practitioner, ServiceRequest
 from tele.web import api, line_check, problems, routing, security, sessions
 from tele.web import encounters as call_routes
+from tele.web import lectures as lecture_routes
 from tele.web.edge import Edge
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -69,6 +71,21 @@ class LiveWorld:
     async def consultation(self, consultation_id: str, event: str, payload: dict[str, Any]) -> None:
         self.told.append(("consultation", consultation_id, event, payload))
 
+    async def lecture(self, lecture_id: str, event: str, payload: dict[str, Any]) -> None:
+        self.told.append(("lecture", lecture_id, event, payload))
+
+    def watching(self, lecture_id: str) -> int:
+        return 0
+
+    def floor(self, lecture_id: str) -> None:
+        self.told.append(("lecture", lecture_id, "floor", {}))
+
+    def remind(self) -> None:
+        self.woken.append("reminders")
+
+    def deck(self) -> None:
+        self.woken.append("decks")
+
     async def open_pages(self, practitioner_ids: Collection[str]) -> set[str]:
         return set()
 
@@ -102,6 +119,7 @@ class House:
         services = Services(
             database=await Database.open(url), clock=clock, new_id=new_id,
             objects=ObjectStore.open(str(folder / "objects")), notifier=live, presence=live, watch=live, paging=live,
+            live=live,
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             attempts=Attempts(), reference=reference, limits=limits or Limits(),
         )  # fmt: skip
@@ -112,6 +130,7 @@ class House:
         )
         app[sessions.EDGE] = edge
         app[call_routes.ENCOUNTERS] = encounters.Encounters(services)
+        app[lecture_routes.BROADCASTS] = Broadcasts(services)
         app[line_check.LINE] = line_check.Line(_no_workers, list)
         security.protect(app, edge)
         api.attach(app, api.collect(routing.AREAS), services, sessions.resolver(services, edge))

@@ -59,6 +59,7 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("GET", "/api/session"): everywhere(EVERYONE),
     ("PUT", "/api/session/language"): everywhere(EVERYONE, {"language": "en"}),
     ("GET", "/api/people"): everywhere(GPS | SPECIALISTS | people("coord coord-east")),
+    ("GET", "/api/organisations"): everywhere(GPS | SPECIALISTS | people("coord coord-east")),
     ("GET", "/api/specialties"): everywhere(EVERYONE),
     ("GET", "/api/consent-forms"): everywhere(EVERYONE),
     ("POST", "/api/consultations"): everywhere(GPS, "<question>"),
@@ -88,11 +89,11 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("POST", f"{CASE}/ring-again"): of_case("gp", "gp"),
     ("POST", f"{CASE}/cancel"): of_case("gp", "gp", {}),
     ("POST", f"{CASE}/hand-over"): of_case("spec", "spec2", {}),
-    ("POST", "/api/files"): everywhere(GPS | SPECIALISTS, "<picture>", "?name=a.png"),
+    ("POST", "/api/files"): everywhere(GPS | SPECIALISTS | people("coord coord-east"), "<picture>", "?name=a.png"),
     ("GET", "/api/files/{file}"): Allowed({**SEES, "unsent": people("gp")}),
     ("GET", "/api/files/{file}/preview"): Allowed({**SEES, "unsent": people("gp")}),
     ("DELETE", "/api/files/{file}"): Allowed({"call": people("gp"), "rung": people("gp"), "unsent": people("gp")}),
-    ("GET", "/api/recordings"): everywhere(CLINICAL),
+    ("GET", "/api/recordings"): everywhere(EVERYONE),
     ("GET", "/api/recordings/{recording}"): Allowed({"call": SEES["call"]}),
     ("GET", "/api/on-call"): everywhere(SPECIALISTS),
     ("PUT", "/api/on-call"): everywhere(SPECIALISTS, {"on": True}),
@@ -110,6 +111,8 @@ TABLE: dict[tuple[str, str], Allowed] = {
     ("DELETE", "/api/roster/overrides/{override}"): everywhere(people("coord")),
     ("DELETE", "/api/session"): everywhere(EVERYONE),
 }
+LECTURES = ("/api/lecture", "/api/calendar-feed", "/calendar/")
+"""Routes that have a table of their own, beside this one."""
 OPEN_TO_ALL = {("POST", "/api/session"), ("GET", "/api/openapi.json")}
 
 
@@ -142,9 +145,10 @@ async def test_every_route_by_every_role_in_every_relation(house: House) -> None
 
 
 def test_the_table_names_every_route(house: House) -> None:
-    served = {(each.method, each.path) for each in house.app[api.ROUTES]}
+    routes = [each for each in house.app[api.ROUTES] if not each.path.startswith(LECTURES)]
+    served = {(each.method, each.path) for each in routes}
     assert served == set(TABLE) | OPEN_TO_ALL
-    ruled_open = {(each.method, each.path) for each in house.app[api.ROUTES] if each.rule is api.TO_ALL}
+    ruled_open = {(each.method, each.path) for each in routes if each.rule is api.TO_ALL}
     assert ruled_open == OPEN_TO_ALL
 
 

@@ -43,6 +43,7 @@ async def test_replies_are_what_the_document_says(house: House) -> None:
         ("/api/specialties", "/api/specialties"),
         ("/api/consent-forms", "/api/consent-forms"),
         ("/api/people", "/api/people"),
+        ("/api/organisations", "/api/organisations"),
         ("/api/consultations", "/api/consultations"),
         (f"/api/consultations/{case['id']}", "/api/consultations/{consultation}"),
         ("/api/recordings", "/api/recordings"),

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tele.services.channels.channel import Channel, Channels, Contact, DeliveryFailed, Notice, Purpose
+from tele.services.channels.channel import (
+    Channel,
+    Channels,
+    Contact,
+    DeliveryFailed,
+    Invitation,
+    Mailer,
+    Notice,
+    Purpose,
+)
 
-__all__ = ["Channel", "Channels", "Contact", "DeliveryFailed", "Notice", "Purpose"]
+__all__ = ["Channel", "Channels", "Contact", "DeliveryFailed", "Invitation", "Mailer", "Notice", "Purpose"]

@@ -37,6 +37,16 @@ class Notice:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A lecture that begins soon, to whoever asked to be reminded."""
+
+    lecture: str
+    title: str
+    starts_at: datetime
+    place: str | None
+
+
 class DeliveryFailed(Exception):
     """The message was not taken. `final`: trying again is useless. The text is for the operator and holds no secret."""
 
@@ -55,11 +65,19 @@ class Channel(Protocol):
         """Hand the message over within a bounded time. Raises DeliveryFailed."""
 
 
+class Mailer(Protocol):
+    """The site's mail, for what is not urgent."""
+
+    async def invite(self, invitation: Invitation, contact: Contact) -> None:
+        """Send a reminder within a bounded time. Raises DeliveryFailed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channels:
     """The channels of this site by name; the name `page` is the open page's and cannot be taken."""
 
     by_name: Mapping[str, Channel] = field(default_factory=dict)
+    mailer: Mailer | None = None
 
     def __post_init__(self) -> None:
         if "page" in self.by_name or any(len(name) > 16 for name in self.by_name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tele.services.channels.channel import Contact, Notice
+from tele.services.channels.channel import Contact, Invitation, Notice
 
 _URGENCY = {
     "en": {"routine": "routine", "urgent": "urgent", "emergency": "EMERGENCY"},
@@ -40,6 +40,35 @@ def subject(notice: Notice, contact: Contact) -> str:
 def body(notice: Notice, contact: Contact, public_url: str) -> str:
     """A few lines with a link to the sign-in; the link names no case."""
     return _fill(_BODY, notice, contact, f"{public_url.rstrip('/')}/")
+
+
+_INVITATION = {
+    "en": (
+        "Tele: {title} begins at {time}",
+        "{name}, you asked to be reminded: {title}, {date} {time}{place}.\nWatch it here: {link}",
+        ", in {place}",
+    ),
+    "zh-CN": (
+        "Tele：{title} {time} 开始",
+        "{name}，您好：您预约的课程《{title}》将于{date} {time}开始{place}。\n观看地址：{link}",
+        "，地点：{place}",
+    ),
+}
+
+
+def invitation_words(invitation: Invitation, contact: Contact, public_url: str) -> tuple[str, str]:
+    """Subject and body of a reminder, with the time as the server's clock on the wall shows it."""
+    head, text, where = _INVITATION.get(contact.language, _INVITATION["en"])
+    local = invitation.starts_at.astimezone()
+    words = {
+        "name": contact.name,
+        "title": invitation.title,
+        "date": f"{local:%Y-%m-%d}",
+        "time": f"{local:%H:%M}",
+        "place": where.format(place=invitation.place) if invitation.place else "",
+        "link": f"{public_url.rstrip('/')}/lectures/{invitation.lecture}",
+    }
+    return head.format_map(words), text.format_map(words)
 
 
 def _fill(texts: dict[str, dict[str, str]], notice: Notice, contact: Contact, link: str) -> str:

@@ -11,12 +11,18 @@ from tele.store.tables.base import ID, Base
 
 
 class DocumentReference(Base):
-    """A file in the object store (FHIR DocumentReference); without `request` until its case is sent."""
+    """A file in the object store (FHIR DocumentReference); without `request` until its case is sent.
+
+    A lecture's cover and slides belong to the lecture.
+    """
 
     __tablename__ = "document_reference"
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     request: Mapped[str | None] = mapped_column(ID, ForeignKey("service_request.id"), index=True)
+    lecture: Mapped[str | None] = mapped_column(ID, ForeignKey("lecture.id"), index=True)
+    pages: Mapped[int | None]
+    """Of a lecture's slides, once each was made a picture."""
     uploader: Mapped[str] = mapped_column(ID, ForeignKey("practitioner.id"), index=True)
     name: Mapped[str] = mapped_column(String(255))
     media_type: Mapped[str] = mapped_column(String(64))

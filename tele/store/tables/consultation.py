@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tele.store.tables.base import ID, Base
@@ -66,12 +66,14 @@ class Encounter(Base):
 
 
 class Recording(Base):
-    """The recording of an encounter: off, recording, paused, sealed or withdrawn. `duration` in seconds."""
+    """The recording of an encounter or a lecture: off, recording, paused, sealed, withdrawn. `duration` in seconds."""
 
     __tablename__ = "recording"
+    __table_args__ = (CheckConstraint("(encounter IS NULL) <> (lecture IS NULL)", name="of_one_thing"),)
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
-    encounter: Mapped[str] = mapped_column(ID, ForeignKey("encounter.id"), index=True)
+    encounter: Mapped[str | None] = mapped_column(ID, ForeignKey("encounter.id"), index=True)
+    lecture: Mapped[str | None] = mapped_column(ID, ForeignKey("lecture.id"), index=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
     started_at: Mapped[datetime | None]
     sealed_at: Mapped[datetime | None]

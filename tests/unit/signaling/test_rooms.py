@@ -73,7 +73,7 @@ async def test_hang_up_tells_everybody_and_seals_even_while_the_worker_starts(
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: _turn())
     await world.rooms.join(GP, "a", join())
     world.media.failing_seals = 3
-    await world.rooms.close(ROOM, "case-1", RECORDING, "Li Wei", "hung-up")
+    await world.rooms.close(ROOM, "consultation", "case-1", RECORDING, "Li Wei", "hung-up")
     assert world.speaker.events("room.ended")[-1]["by"] == "Li Wei"
     await world.tasks.settle()
     assert world.calls.sealed_with == [(RECORDING, {"duration": 12.0})]

@@ -136,7 +136,7 @@ async def test_whoever_joins_while_the_call_is_ended_is_not_left_in_it(world: Wo
     joining = asyncio.create_task(world.rooms.join(GP, "a", join()))
     while not world.calls.tickets:
         await asyncio.sleep(0)
-    closing = asyncio.create_task(world.rooms.close(ROOM, "case-1", RECORDING, None, "hung-up"))
+    closing = asyncio.create_task(world.rooms.close(ROOM, "consultation", "case-1", RECORDING, None, "hung-up"))
     await asyncio.sleep(0)
     gate.set()
     await asyncio.gather(joining, closing)
@@ -202,6 +202,6 @@ async def test_a_call_in_which_nobody_was_is_sealed_as_empty(world: World) -> No
     await world.rooms.reconcile()
     await world.tasks.settle()
     assert world.calls.sealed_with == []  # perhaps another node's
-    await world.rooms.close(ROOM, "case-1", RECORDING, None, "hung-up")
+    await world.rooms.close(ROOM, "consultation", "case-1", RECORDING, None, "hung-up")
     await world.tasks.settle()
     assert world.calls.sealed_with == [(RECORDING, {"duration": 0.0, "tracks": []})]

@@ -21,7 +21,7 @@ async def test_a_hang_up_does_not_wait_for_a_wedged_worker(world: World) -> None
     world.media.call = call  # type: ignore[method-assign]
     joining = asyncio.ensure_future(world.rooms.join(SPEC, "b", join()))
     async with asyncio.timeout(5):  # a call to a worker may take three times as long
-        await world.rooms.close(ROOM, "case-1", RECORDING, "Li Wei", "hung-up")
+        await world.rooms.close(ROOM, "consultation", "case-1", RECORDING, "Li Wei", "hung-up")
     assert world.speaker.events("room.ended")[-1]["by"] == "Li Wei"
     assert not joining.done()
     wedged.set()

@@ -89,10 +89,10 @@ class Calls:
         self.tickets += 1
         if self.ticket_gate is not None:
             await self.ticket_gate.wait()
-        return Ticket(room, "case-1", actor.name, actor.roles[0][0], RECORDING, self.mark, ())
+        return Ticket(room, "consultation", "case-1", actor.name, actor.roles[0][0], RECORDING, self.mark, ())
 
     async def running(self) -> list[RunningCall]:
-        return [] if self.over else [RunningCall(ROOM, "case-1", RECORDING, self.mark)]
+        return [] if self.over else [RunningCall(ROOM, "consultation", "case-1", RECORDING, self.mark)]
 
     async def unsealed(self) -> list[tuple[str, str]]:
         return [(ROOM, RECORDING)] if self.over and not self.sealed_with else []
@@ -110,10 +110,24 @@ class Calls:
         self.ended_empty.append(room)
 
 
+class Watching:
+    """Remembers what viewers of lectures were told."""
+
+    def __init__(self, told: list[tuple[str, str]]) -> None:
+        self._told = told
+
+    async def picture(self, lecture_id: str, state: str) -> None:
+        self._told.append((lecture_id, state))
+
+    async def tracks(self, lecture_id: str) -> None:
+        self._told.append((lecture_id, "tracks"))
+
+
 class World:
     def __init__(self) -> None:
         self.media, self.speaker, self.calls, self.tasks = Media(), Speaker(), Calls(), Tasks("test")
         self.owned = True
+        self.pictures: list[tuple[str, str]] = []
         self.rooms = self.front()
 
     def front(self) -> Rooms:
@@ -123,8 +137,8 @@ class World:
             return self.owned
 
         return Rooms(
-            media=self.media, speaker=self.speaker, calls=self.calls, tasks=self.tasks, ice_servers=lambda: [],
-            owns=owns, segment_seconds=10, empty_limit=600,
+            media=self.media, speaker=self.speaker, calls=self.calls, tasks=self.tasks, ice_servers=list,
+            owns=owns, segment_seconds=10, empty_limit=600, viewers=Watching(self.pictures),
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tele.domain.access import GRANTS, HIDDEN, NO_RELATION, Action, Actor, Relat
 from tele.domain.people import ROLES, Role
 
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
-CLINICAL_ACTIONS = HIDDEN | {Action.ASK, Action.LIST, Action.UPLOAD, Action.LIST_RECORDINGS}
+CLINICAL_ACTIONS = HIDDEN | {Action.ASK, Action.LIST}
 
 
 def actor(*roles: Role) -> Actor:

@@ -1,0 +1,1 @@
+"""Lectures: scheduled, broadcast, taken part in, and kept."""
