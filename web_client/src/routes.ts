@@ -26,6 +26,10 @@ const routes: Route[] = [
   { pattern: "/roster", roles: ["coordinator"], load: () => import("./pages/coordinate/Roster.svelte") },
   { pattern: "/library", load: () => import("./pages/library/Library.svelte") },
   { pattern: "/library/:recording", load: () => import("./pages/library/ReplayPage.svelte") },
+  { pattern: "/lectures", load: () => import("./pages/Lectures.svelte") },
+  { pattern: "/lectures/:lecture", load: () => import("./pages/LecturesWatch.svelte") },
+  { pattern: "/lectures/:lecture/present", bare: true, load: () => import("./pages/LecturesPresent.svelte") },
+  { pattern: "/check-in/:lecture/:code", load: () => import("./pages/LecturesCheckIn.svelte") },
 ];
 
 const missing: Route = { pattern: "*", load: () => import("./pages/NotFound.svelte") };

@@ -114,6 +114,7 @@ async function call<T>(method: string, path: string, body?: unknown, options: Ca
 export const api = {
   get: <T>(path: string, options?: CallOptions): Promise<T> => call("GET", path, undefined, options),
   post: <T>(path: string, body: unknown = {}, options?: CallOptions): Promise<T> => call("POST", path, body, options),
+  patch: <T>(path: string, body: unknown, options?: CallOptions): Promise<T> => call("PATCH", path, body, options),
   put: <T>(path: string, body: unknown, options?: CallOptions): Promise<T> => call("PUT", path, body, options),
   delete: <T = void>(path: string, options?: CallOptions): Promise<T> => call("DELETE", path, undefined, options),
 };

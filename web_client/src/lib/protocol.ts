@@ -1,5 +1,6 @@
 /** Every real-time message, both ways, with its type and its reader (the page's half of signaling/PROTOCOL.md). */
 
+import { readFloor, readHand, readHandState, readLine as readChatLine, readMark } from "./lecture-floor";
 import { anything, flag, list, maybe, number, otherwise, record, text, word, type Read, type Reader } from "./wire";
 
 const id = text(64);
@@ -49,6 +50,8 @@ const FINE: Line = { down: "good", up: "good" };
 
 const readRecordingState = word("off", "on", "paused");
 const nothing = record({});
+/** Whether the presenters of a lecture are seen and heard now, or their line is lost. */
+const readPicture = word("on", "away");
 
 /** Client → server: what each event carries and what its acknowledgement holds beside `ok`. */
 export interface Requests {
@@ -62,6 +65,8 @@ export interface Requests {
   "chat.send": { room: string; text: string; client_id: string };
   "pointer.move": { room: string; target: string; x: number; y: number };
   "stage.show": { room: string; file: string | null };
+  "lecture.watch": { lecture: string };
+  "lecture.unwatch": { lecture: string };
 }
 export type RequestName = keyof Requests;
 
@@ -76,6 +81,7 @@ export const replies = {
     stage: maybe(record({ file: maybe(id) })),
     ice_servers: otherwise(list(readIceServer, 10), []),
     consultation: maybe(id),
+    lecture: maybe(id),
     known: otherwise(flag, true),
     line: otherwise(readLine, FINE),
   }),
@@ -87,6 +93,8 @@ export const replies = {
   "chat.send": record({ message: readMessage }),
   "pointer.move": nothing,
   "stage.show": nothing,
+  "lecture.watch": record({ watching: otherwise(number(0), 0), picture: otherwise(readPicture, "on") }),
+  "lecture.unwatch": nothing,
 } satisfies { [E in RequestName]: Reader<unknown> };
 export type Reply<E extends RequestName> = Read<(typeof replies)[E]>;
 
@@ -124,6 +132,16 @@ export const events = {
   pointer: record({ room: id, participant: id, target: text(140), x: number(0, 1), y: number(0, 1) }),
   stage: record({ room: id, file: maybe(id), by: maybe(name) }),
   recording: record({ room: id, state: readRecordingState, reason: maybe(text(64)) }),
+  lecture: record({ id, version: maybe(number(0)), what: text(32) }),
+  "lecture.floor": readFloor,
+  "lecture.line": record({ lecture: id, line: readChatLine }),
+  "lecture.line-down": record({ lecture: id, id }),
+  "lecture.mark": record({ lecture: id, mark: readMark }),
+  "lecture.watching": record({ lecture: id, watching: number(0) }),
+  "lecture.picture": record({ lecture: id, state: readPicture }),
+  "lecture.hands": record({ lecture: id, hands: list(readHand, 200) }),
+  "lecture.hand": record({ lecture: id, state: readHandState }),
+  "lecture.reminder": record({ id, title: text(400), starts_at: text(40) }),
   "session.ended": record({ reason: maybe(text(64)) }),
 } satisfies Record<string, Reader<unknown>>;
 export type Events = { [E in keyof typeof events]: Read<(typeof events)[E]> };

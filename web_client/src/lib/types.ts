@@ -80,7 +80,7 @@ export interface CaseFile {
 
 /** A consent form in force; its version is named by the consents given to it. */
 export interface ConsentForm {
-  kind: "teleconsultation" | "recording";
+  kind: "teleconsultation" | "recording" | "lecture";
   version: string;
   title: Record<string, string>;
   text: Record<string, string>;
@@ -239,5 +239,7 @@ export interface RecordingSummary {
   started: string;
   tracks: unknown[];
   chapters: unknown[];
-  consultation: string;
+  /** What it is of: one of the two. */
+  consultation: string | null;
+  lecture: string | null;
 }

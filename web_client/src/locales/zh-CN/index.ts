@@ -5,6 +5,7 @@ import common from "./common.json";
 import coordinate from "./coordinate.json";
 import devices from "./devices.json";
 import home from "./home.json";
+import lectures from "./lectures.json";
 import library from "./library.json";
 import opinion from "./opinion.json";
 import replay from "./replay.json";
@@ -12,4 +13,4 @@ import ring from "./ring.json";
 import room from "./room.json";
 import signIn from "./sign-in.json";
 
-export default { ask, case: kase, common, coordinate, devices, home, library, opinion, replay, ring, room, "sign-in": signIn };
+export default { ask, case: kase, common, coordinate, devices, home, lectures, library, opinion, replay, ring, room, "sign-in": signIn };

@@ -1,0 +1,400 @@
+/** The player of one lecture: live with a way back, then the replay, on the same page and the same elements. */
+import { levelFor, isNear, shouldJump, stateOf, ThinLine, type PlayerState, type Quality } from "../../lib/lecture-player";
+import { grown, picturesAt, trackUrl, voiceOf, type Picture } from "../../lib/lecture-pictures";
+import type { Lecture } from "../../lib/lecture-types";
+import { placeIn, remember } from "../../replay/memory";
+import { fetchRecording, type Recording } from "../../replay/recording";
+import { Extras } from "./extras";
+import { Stream } from "./stream";
+
+const TICK = 200;
+/** How often the tracks are asked for, in ms; at once when the server says so. */
+const LOOK_EVERY = 25_000;
+const SPREAD = 1_200;
+const REMEMBER_EVERY = 5_000;
+/** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
+const OURS = 1_500;
+/** After so many seconds without a picture what is missing is passed over. */
+const HOLE = 3;
+const STORED = "tele.lecture.quality";
+export class LecturePlayer {
+  time = $state(0);
+  /** The newest second there is; the length, of a replay. */
+  edge = $state(0);
+  sync = $state(0);
+  buffered = $state(0);
+  ready = $state(false);
+  playing = $state(false);
+  ended = $state(false);
+  /** It ended while it was watched here, to its end. */
+  rolled = $state(false);
+  waitingFor = $state(0);
+  speed = $state(1);
+  volume = $state(1);
+  muted = $state(false);
+  /** The browser refuses sound until it is asked for with a click. */
+  silenced = $state(false);
+  quality = $state<Quality>("auto");
+  /** The line does not carry the picture for now. */
+  sparing = $state(false);
+  recording = $state.raw<Recording | null>(null);
+  pictures = $state.raw<Picture[]>([]);
+  /** Keys of the pictures that have something to show now. */
+  filled = $state.raw<ReadonlySet<string>>(new Set());
+  /** Seconds to add to a position for the second of the lecture. */
+  shift = $state(0);
+  status = $state<Lecture["status"]>("planned");
+  levels = $state(0);
+  /** The speaker's camera is off at this second. */
+  blank = $state(false);
+
+  readonly main: Stream;
+  readonly near = $derived(this.sync - this.time < 0 || isNear(this.sync - this.time));
+  /** The second of the lecture that is seen, and the newest. */
+  readonly at = $derived(this.time + this.shift);
+  readonly newest = $derived(this.edge + this.shift);
+  readonly silent = $derived(this.muted || this.silenced);
+  readonly seen = $derived(this.quality !== "slides" && this.quality !== "sound" && !this.sparing);
+
+  #lecture: Lecture | null = null;
+  readonly #extras = new Extras();
+  #thin = new ThinLine();
+  #wanted = false;
+  #wasNear = true;
+  #stalled = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #looks = new Set<ReturnType<typeof setTimeout>>();
+  #lookAt = Infinity;
+  #remembered = 0;
+  #hidden = false;
+  /** It was seen live on this page. */
+  #sawLive = false;
+  #abort = new AbortController();
+  #source = "";
+  /** Until then a pause is the consequence of what we did ourselves. */
+  #ours = 0;
+  #retryAt = 0;
+  /** When the picture last went on. */
+  #moved = performance.now();
+
+  constructor() {
+    this.main = new Stream(document.createElement("video"), true);
+    this.main.onlevels = () => {
+      this.levels = this.main.heights.length;
+      this.main.hold(levelFor(this.quality, this.main.heights));
+    };
+    try {
+      const stored = localStorage.getItem(STORED) as Quality | null;
+      if (stored === "low" || stored === "slides" || stored === "sound") this.quality = stored;
+    } catch {
+      // Without storage every page begins with the automatic choice.
+    }
+    const { video } = this.main;
+    video.addEventListener("pause", () => this.#paused());
+    video.addEventListener("play", () => (this.#wanted = true));
+  }
+
+  get state(): PlayerState {
+    return stateOf({ status: this.status, ready: this.ready, ended: this.ended });
+  }
+
+  /** The lecture changed, or is there for the first time. */
+  update(lecture: Lecture): void {
+    const before = this.#lecture;
+    this.#lecture = lecture;
+    this.status = lecture.status;
+    if (!lecture.recording || (lecture.status !== "in-progress" && lecture.status !== "completed")) return;
+    if (before?.recording !== lecture.recording) {
+      const live = lecture.status === "in-progress";
+      const place = live ? -1 : (placeIn(lecture.id) ?? 0);
+      this.#wanted = live;
+      void this.#load(place > (lecture.duration ?? Infinity) - 10 ? 0 : place);
+      this.#timer ??= setInterval(() => this.#tick(), TICK);
+      this.look(0);
+    }
+    if (before?.status === "in-progress" && lecture.status === "completed") {
+      this.look(SPREAD);
+      this.main.hurry();
+    }
+  }
+
+  /** Ask for the tracks within a moment. */
+  look(within = SPREAD): void {
+    const timer = setTimeout(() => {
+      this.#looks.delete(timer);
+      void this.#look();
+    }, Math.random() * within);
+    this.#looks.add(timer);
+  }
+
+  toggle(): void {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  play(): void {
+    this.#wanted = true;
+    this.rolled = false;
+    if (this.ended) this.seek(0);
+    // After a pause on a phone one wants what is now, unless one had gone back.
+    if (this.status === "in-progress" && this.#wasNear && !this.near) this.seek(this.main.sync);
+    void this.#start();
+  }
+
+  pause(): void {
+    this.#wanted = false;
+    this.main.video.pause();
+    this.#extras.pause();
+  }
+
+  /** Go to a position in seconds. */
+  seek(time: number): void {
+    const goal = (this.main.video.currentTime = Math.max(0, Math.min(time, this.main.sync)));
+    [this.time, this.ended] = [goal, false];
+    this.#wasNear = isNear(this.main.sync - goal);
+    this.#moved = performance.now();
+  }
+
+  /** Go to a second of the lecture, as a mark tells it. */
+  goTo(offset: number): void {
+    this.rolled = false;
+    this.seek(offset - this.shift);
+    if (!this.playing) this.play();
+  }
+
+  toLive(): void {
+    this.seek(this.main.sync);
+    this.play();
+  }
+
+  step(seconds: number): void {
+    this.seek(this.time + seconds);
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = speed;
+    this.main.video.playbackRate = speed;
+  }
+
+  setVolume(volume: number): void {
+    this.volume = Math.min(1, Math.max(0, volume));
+    this.setMuted(this.volume === 0);
+  }
+
+  /** Must run inside a click when the browser silenced the page. */
+  setMuted(muted: boolean): void {
+    [this.muted, this.silenced] = [muted, false];
+    if (!muted) this.volume ||= 1;
+    this.#sound();
+  }
+
+  setQuality(quality: Quality): void {
+    this.quality = quality;
+    this.#thin.reset();
+    this.sparing = false;
+    try {
+      localStorage.setItem(STORED, quality);
+    } catch {
+      // The choice holds for this page alone.
+    }
+    this.main.hold(levelFor(quality, this.main.heights));
+    this.#resource();
+    this.#arrange();
+  }
+
+  /** The element of a picture, to be put where it is shown. */
+  videoOf(key: string): HTMLVideoElement | undefined {
+    return this.#extras.videoOf(key);
+  }
+
+  /** The line is back, or the presenter is. */
+  hurry(): void {
+    this.main.hurry();
+    this.#extras.hurry();
+    this.look();
+  }
+
+  /** The page is seen or not. A phone lets nothing but sound go on in the background. */
+  setHidden(hidden: boolean): void {
+    this.#hidden = hidden && matchMedia("(pointer: coarse)").matches && this.playing;
+    this.#resource();
+    if (!hidden && this.#wanted && this.main.video.paused) void this.#start();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    clearInterval(this.#timer);
+    for (const timer of this.#looks) clearTimeout(timer);
+    if (this.#lecture && this.state !== "live" && this.ready) remember(this.#lecture.id, this.ended ? 0 : this.time);
+    this.main.close();
+    this.#extras.close();
+  }
+
+  /** The playlist that is wanted: everything, or the speaker's voice alone. */
+  #address(): string {
+    const recording = this.#lecture?.recording ?? "";
+    const whole = `/media/${recording}/index.m3u8`;
+    if (this.seen && !this.#hidden) return whole;
+    const voice = voiceOf(this.recording?.tracks ?? [], this.main.tracks, this.#speaker);
+    return voice ? trackUrl(recording, voice.name) : whole;
+  }
+
+  get #speaker(): string {
+    return this.#lecture?.presenters[0]?.id ?? "";
+  }
+
+  async #load(start: number): Promise<void> {
+    this.#source = this.#address();
+    this.#ours = performance.now() + OURS;
+    this.#sound();
+    await this.main.load(this.#source, start);
+    if (this.#wanted) await this.#start();
+  }
+
+  /** Change the source, where the wanted one is another; go on where we are. */
+  #resource(): void {
+    if (!this.#lecture?.recording || this.#address() === this.#source) return;
+    const live = this.status === "in-progress" && this.near;
+    void this.#load(live ? -1 : this.time);
+  }
+
+  async #look(): Promise<void> {
+    const id = this.#lecture?.recording;
+    if (!id) return;
+    this.#lookAt = performance.now() + LOOK_EVERY * (0.7 + Math.random() * 0.6);
+    try {
+      const { tracks } = (this.recording = await fetchRecording(id, this.#abort.signal));
+      const stale = this.status === "in-progress" && this.seen && this.main.told && grown(tracks, this.main.tracks, this.#speaker);
+      if (stale) void this.#load(this.near ? -1 : this.time);
+      else this.#resource();
+      this.#arrange();
+      if (this.recording.tracks.length === 0) this.#lookAt = performance.now() + 2_000;
+    } catch (error) {
+      if (!this.#abort.signal.aborted) console.info("the tracks come later:", error);
+      this.#lookAt = performance.now() + 4_000;
+    }
+  }
+
+  /** Open and close what stands beside the speaker. */
+  #arrange(): void {
+    const { recording } = this;
+    if (!recording || !this.#lecture || !this.main.known) return;
+    const quality: Quality = this.#hidden ? "sound" : this.sparing ? "slides" : this.quality;
+    const live = this.status === "in-progress";
+    const wanted = picturesAt({ recording: recording.id, tracks: recording.tracks, main: this.main.tracks, speaker: this.#speaker, time: this.time, live, quality });
+    if (!this.#extras.have(wanted, live && this.near ? -1 : this.time)) return;
+    this.pictures = wanted;
+    this.#sound();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const { main } = this;
+    const { video } = main;
+    this.ready ||= video.readyState >= 2;
+    if (video.currentTime !== this.time || !this.#wanted || video.readyState > 2) this.#moved = now;
+    this.time = video.currentTime;
+    this.edge = main.edge;
+    this.sync = main.sync;
+    this.blank = main.empty;
+    this.playing = this.#wanted && !video.ended;
+    this.waitingFor = this.ready ? (now - this.#moved) / 1000 : 0;
+    this.buffered = reach(video);
+    if (this.#wanted && video.paused && !video.ended && video.readyState > 2 && now > this.#retryAt) void this.#start();
+    const origin = main.origin;
+    const started = Date.parse(this.#lecture?.started_at ?? "");
+    if (origin !== null && !Number.isNaN(started)) {
+      const shift = (origin - started) / 1000;
+      if (Math.abs(shift - this.shift) > 0.05) this.shift = shift;
+    }
+    if (this.status === "in-progress") this.#live(now);
+    else this.#replayed(now);
+    if (now > this.#lookAt && (this.status === "in-progress" || !this.recording?.tracks.length)) {
+      this.#lookAt = Infinity;
+      void this.#look();
+    }
+    this.#arrange();
+    this.#extras.follow(video, this.playing && !video.paused);
+    const filled = this.#extras.filled(this.edge);
+    if (filled.join() !== [...this.filled].join()) this.filled = new Set(filled);
+  }
+
+  #live(now: number): void {
+    if (this.playing && this.waitingFor === 0) this.#wasNear = this.near;
+    if (shouldJump({ waitingFor: this.waitingFor, behind: this.sync - this.time, wasNear: this.#wasNear })) this.seek(this.sync);
+    else this.#overHole();
+    const stalled = this.waitingFor > 1;
+    if (stalled && !this.#stalled && this.quality === "auto" && this.sync - this.time > 1) this.#thin.stalled(now, this.main.lowest);
+    this.#stalled = stalled;
+    this.#thin.retry(now);
+    if (this.sparing !== this.#thin.sparing) {
+      this.sparing = this.#thin.sparing;
+      this.#resource();
+    }
+  }
+
+  /** Nothing comes any more where we are, but there is something further on: a break in the line leaves a hole. */
+  #overHole(): void {
+    if (this.waitingFor < HOLE) return;
+    const beyond = this.main.beyond(this.time) ?? (this.main.growing ? null : this.time + HOLE);
+    if (beyond !== null && beyond < this.edge) this.seek(beyond);
+  }
+
+  #replayed(now: number): void {
+    const { video } = this.main;
+    this.#overHole();
+    const over = this.ready && (video.ended || (!this.main.growing && this.edge > 0 && video.currentTime >= this.edge - 0.25));
+    if (over && !this.ended) {
+      if (this.#wanted && this.#sawLive) {
+        // What was live is the replay now: it stands at its beginning.
+        this.#sawLive = false;
+        this.rolled = true;
+        this.pause();
+        this.seek(0);
+      } else {
+        this.ended = true;
+        this.#wanted = false;
+      }
+    }
+    if (this.playing && now - this.#remembered > REMEMBER_EVERY && this.#lecture) {
+      this.#remembered = now;
+      remember(this.#lecture.id, this.time);
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { video } = this.main;
+    this.#ours = this.#retryAt = performance.now() + OURS;
+    try {
+      await video.play();
+      if (this.status === "in-progress") this.#sawLive = true;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "NotAllowedError" || video.muted) return;
+      this.silenced = true;
+      this.#sound();
+      await video.play().catch(() => undefined); // then it waits for a click on "play"
+      if (this.status === "in-progress") this.#sawLive = true;
+    }
+  }
+
+  /** Paused from outside: a headset's button, or a phone that went to sleep. */
+  #paused(): void {
+    const { video } = this.main;
+    if (document.hidden && this.#wanted && !video.ended) void video.play().catch(() => undefined);
+    else if (performance.now() > this.#ours && !video.ended && !video.seeking && video.readyState > 2) this.#wanted = false;
+  }
+
+  #sound(): void {
+    this.main.video.muted = this.silent;
+    this.main.video.volume = this.volume;
+    this.#extras.sound(this.silent, this.volume);
+  }
+}
+
+/** How far the element can play on from here. */
+function reach(video: HTMLVideoElement): number {
+  for (let index = 0; index < video.buffered.length; index += 1) {
+    if (video.buffered.start(index) <= video.currentTime + 0.5 && video.currentTime <= video.buffered.end(index)) return video.buffered.end(index);
+  }
+  return video.currentTime;
+}

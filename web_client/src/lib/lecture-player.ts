@@ -1,0 +1,137 @@
+/** What the player of a lecture is and should do, decided from plain figures: no element, no clock, no network. */
+import type { LectureStatus } from "./lecture-types";
+
+export type PlayerState = "loading" | "live" | "replay" | "ended";
+/** `slides`: whatever is shown beside the speaker, and the sound; `sound`: nothing else. */
+export type Quality = "auto" | "high" | "low" | "slides" | "sound";
+export const QUALITIES: readonly Quality[] = ["auto", "high", "low", "slides", "sound"];
+
+export interface Facts {
+  status: LectureStatus;
+  /** Something of it has been shown. */
+  ready: boolean;
+  /** A replay was played to its end. */
+  ended: boolean;
+}
+
+/** `live` while it runs, `replay` from the moment it is over. */
+export function stateOf({ status, ready, ended }: Facts): PlayerState {
+  if (!ready || status === "planned" || status === "cancelled") return "loading";
+  if (status === "in-progress") return "live";
+  return ended ? "ended" : "replay";
+}
+
+export type Cover = "none" | "before" | "soon" | "cancelled" | "opening" | "away" | "lost" | "waiting" | "nothing" | "over";
+
+export interface Situation extends Facts {
+  /** Seconds until it is planned to begin; negative afterwards. */
+  startsIn: number;
+  /** Seconds since the presenters' line was lost; 0 while they are there, and for whoever looks at what was before. */
+  awayFor: number;
+  /** The element waits for data, for this many seconds. */
+  waitingFor: number;
+  /** Our own connection to the server is down. */
+  lineDown: boolean;
+  /** It is over, and nothing was recorded. */
+  empty: boolean;
+  /** It ended while being watched, and was watched to its end. */
+  rolled: boolean;
+}
+
+/** A pause that the eye hardly notices is not worth a word. */
+const NOTICED = 1.2;
+/** Seconds after which the live picture shows what the socket has told. */
+const SEEN_LATER = 2;
+
+/** What stands over the picture instead of it: never an error while it can still come back by itself. */
+export function coverOf(now: Situation): Cover {
+  if (now.status === "cancelled") return "cancelled";
+  if (now.status === "planned") return now.startsIn > 0 ? "before" : "soon";
+  if (now.status === "completed" && now.empty) return "nothing";
+  const stalled = !now.ready || now.waitingFor > NOTICED;
+  // What is recorded meanwhile is black and silent: said as soon as it is seen, which is a moment after it happened.
+  const away = now.awayFor > 0 && (stalled || now.awayFor > SEEN_LATER);
+  if (now.status === "in-progress" && (stalled || away)) {
+    if (away) return "away";
+    if (now.lineDown) return "lost";
+    return now.ready ? "waiting" : "opening";
+  }
+  if (!now.ready) return "opening";
+  if (now.waitingFor > NOTICED) return now.lineDown ? "lost" : "waiting";
+  return now.rolled ? "over" : "none";
+}
+
+/** Seconds behind the edge up to which one is "live". */
+const NEAR = 5;
+export function isNear(behind: number): boolean {
+  return behind <= NEAR;
+}
+
+/** A stall in which the edge has gone on by this many seconds is not waited out: what was missed can be scrubbed back to. */
+const GIVE_UP_AFTER = 4;
+/** Whether to jump to the edge, because what would come next is not coming. */
+export function shouldJump({ waitingFor, behind, wasNear }: { waitingFor: number; behind: number; wasNear: boolean }): boolean {
+  return wasNear && waitingFor >= GIVE_UP_AFTER && behind > GIVE_UP_AFTER;
+}
+
+export interface Follow {
+  seek: number | null;
+  rate: number;
+}
+/** Lips may be off by this much, in seconds (ITU-R BT.1359). */
+const NOTICEABLE = 0.045;
+const JUMP = 0.6;
+/** How another picture keeps up with the one that leads: a slightly other pace for small drift, a jump for large. */
+export function follow(leader: number, rate: number, follower: number): Follow {
+  const drift = follower - leader;
+  if (Math.abs(drift) > JUMP) return { seek: leader + 0.1, rate };
+  if (Math.abs(drift) < NOTICEABLE) return { seek: null, rate };
+  return { seek: null, rate: rate * (1 - Math.max(-0.08, Math.min(0.08, drift / 2))) };
+}
+
+/** Stalls within so many ms count together; after two of them in the smallest picture, sound alone goes on. */
+const TOGETHER = 20_000;
+const FIRST_REST = 30_000;
+const LONGEST_REST = 240_000;
+
+/** Decides when a line that stalls is spared the picture, and when the picture is tried again. Times in ms. */
+export class ThinLine {
+  #stalls: number[] = [];
+  #rest = FIRST_REST;
+  #since: number | null = null;
+
+  /** Whether the picture is left out now. */
+  get sparing(): boolean {
+    return this.#since !== null;
+  }
+
+  /** A stall that was noticed. `lowest`: nothing smaller with a picture was left to take. */
+  stalled(now: number, lowest: boolean): void {
+    this.#stalls = [...this.#stalls.filter((at) => now - at < TOGETHER), now];
+    if (!lowest || this.sparing || this.#stalls.length < 2) return;
+    this.#since = now;
+  }
+
+  /** Look at the clock; true when it is time to try the picture again. */
+  retry(now: number): boolean {
+    if (this.#since === null || now - this.#since < this.#rest) return false;
+    this.#since = null;
+    this.#stalls = [];
+    this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
+    return true;
+  }
+
+  /** The person chose for themselves. */
+  reset(): void {
+    this.#since = null;
+    this.#stalls = [];
+    this.#rest = FIRST_REST;
+  }
+}
+
+/** Of the renditions, given by their heights, the index to hold to; -1 lets the player choose. */
+export function levelFor(quality: Quality, heights: readonly number[]): number {
+  if ((quality !== "high" && quality !== "low") || heights.length < 2) return -1;
+  const sorted = heights.map((height, index) => ({ height, index })).sort((a, b) => a.height - b.height);
+  return (quality === "low" ? sorted[0] : sorted.at(-1))?.index ?? -1;
+}

@@ -1,0 +1,120 @@
+/** The player's decisions: its state, what it says over the picture, how pictures keep together, what a thin line gets. */
+import { describe, expect, it } from "vitest";
+import { coverOf, follow, isNear, levelFor, shouldJump, stateOf, ThinLine, type Situation } from "../../src/lib/lecture-player";
+
+const situation = (change: Partial<Situation>): Situation => ({
+  status: "in-progress", ready: true, ended: false, startsIn: -60, awayFor: 0, waitingFor: 0, lineDown: false, empty: false, rolled: false, ...change,
+}); // prettier-ignore
+
+describe("state", () => {
+  it("goes from loading over live to replay and its end", () => {
+    expect(stateOf({ status: "planned", ready: false, ended: false })).toBe("loading");
+    expect(stateOf({ status: "in-progress", ready: false, ended: false })).toBe("loading");
+    expect(stateOf({ status: "in-progress", ready: true, ended: false })).toBe("live");
+    expect(stateOf({ status: "completed", ready: true, ended: false })).toBe("replay");
+    expect(stateOf({ status: "completed", ready: true, ended: true })).toBe("ended");
+  });
+});
+
+describe("cover", () => {
+  it("announces before, and waits when the time has come", () => {
+    expect(coverOf(situation({ status: "planned", startsIn: 90, ready: false }))).toBe("before");
+    expect(coverOf(situation({ status: "planned", startsIn: -3, ready: false }))).toBe("soon");
+    expect(coverOf(situation({ status: "cancelled" }))).toBe("cancelled");
+  });
+
+  it("says 'back in a moment' of a presenter who lost the line, when the picture gets there", () => {
+    expect(coverOf(situation({ awayFor: 0.5 }))).toBe("none");
+    expect(coverOf(situation({ awayFor: 3 }))).toBe("away");
+    expect(coverOf(situation({ awayFor: 0.5, waitingFor: 2 }))).toBe("away");
+    expect(coverOf(situation({ awayFor: 0.5, ready: false }))).toBe("away");
+    expect(coverOf(situation({ awayFor: 3, status: "completed" }))).toBe("none");
+  });
+
+  it("tells our own lost line from a mere wait, and overlooks a short one", () => {
+    expect(coverOf(situation({ waitingFor: 2, lineDown: true }))).toBe("lost");
+    expect(coverOf(situation({ waitingFor: 2 }))).toBe("waiting");
+    expect(coverOf(situation({ waitingFor: 0.5, lineDown: true }))).toBe("none");
+    expect(coverOf(situation({ ready: false }))).toBe("opening");
+  });
+
+  it("offers the replay to those who saw the end", () => {
+    expect(coverOf(situation({ status: "completed", rolled: true }))).toBe("over");
+    expect(coverOf(situation({ status: "completed" }))).toBe("none");
+    expect(coverOf(situation({ status: "completed", ready: false, empty: true }))).toBe("nothing");
+  });
+});
+
+describe("the edge", () => {
+  it("is left waiting for only by those who were there and whom it left behind", () => {
+    expect(isNear(4)).toBe(true);
+    expect(isNear(30)).toBe(false);
+    expect(shouldJump({ waitingFor: 5, behind: 6, wasNear: true })).toBe(true);
+    expect(shouldJump({ waitingFor: 5, behind: 6, wasNear: false })).toBe(false);
+    expect(shouldJump({ waitingFor: 5, behind: 1, wasNear: true })).toBe(false);
+    expect(shouldJump({ waitingFor: 2, behind: 60, wasNear: true })).toBe(false);
+  });
+});
+
+describe("another picture beside the speaker's", () => {
+  it("is left alone while nobody notices", () => expect(follow(10, 1, 10.03)).toEqual({ seek: null, rate: 1 }));
+
+  it("hurries or lingers a little for small drift, whatever the speaker's pace", () => {
+    expect(follow(10, 1, 9.9).rate).toBeGreaterThan(1);
+    expect(follow(10, 1, 10.1).rate).toBeLessThan(1);
+    expect(follow(10, 1.5, 9.9).rate).toBeGreaterThan(1.5);
+    expect(follow(10, 1, 10.5).rate).toBeGreaterThanOrEqual(0.92);
+  });
+
+  it("jumps for large drift", () => expect(follow(10, 1, 14).seek).toBeCloseTo(10.1));
+
+  it("comes together within seconds", () => {
+    let [leader, other] = [0, -0.5];
+    for (let tick = 0; tick < 100; tick += 1) {
+      const { seek, rate } = follow(leader, 1, other);
+      leader += 0.2;
+      other = (seek ?? other) + 0.2 * rate;
+    }
+    expect(Math.abs(leader - other)).toBeLessThan(0.05);
+  });
+});
+
+describe("a thin line", () => {
+  it("is spared the picture after two stalls in the smallest one, close together", () => {
+    const line = new ThinLine();
+    line.stalled(0, true);
+    expect(line.sparing).toBe(false);
+    line.stalled(30_000, true);
+    expect(line.sparing).toBe(false);
+    line.stalled(35_000, true);
+    expect(line.sparing).toBe(true);
+  });
+
+  it("keeps its picture while a smaller one is left to try", () => {
+    const line = new ThinLine();
+    for (const at of [0, 1_000, 2_000]) line.stalled(at, false);
+    expect(line.sparing).toBe(false);
+  });
+
+  it("gets the picture again after a rest, and each time a longer one", () => {
+    const line = new ThinLine();
+    line.stalled(0, true);
+    line.stalled(1_000, true);
+    expect(line.retry(30_000)).toBe(false);
+    expect(line.retry(31_000)).toBe(true);
+    line.stalled(40_000, true);
+    line.stalled(41_000, true);
+    expect(line.retry(80_000)).toBe(false);
+    expect(line.retry(101_000)).toBe(true);
+  });
+});
+
+describe("quality", () => {
+  it("holds to the largest or the smallest picture, whatever their order", () => {
+    expect(levelFor("high", [180, 720])).toBe(1);
+    expect(levelFor("low", [180, 720])).toBe(0);
+    expect(levelFor("high", [720, 180])).toBe(0);
+    expect(levelFor("auto", [180, 720])).toBe(-1);
+    expect(levelFor("high", [720])).toBe(-1);
+  });
+});
