@@ -171,7 +171,7 @@ GRANTS: dict[Action, tuple[Grant, ...]] = {
     Action.UPLOAD: (_to("gp specialist coordinator"),),
     Action.SEE_FILE: (*_READERS, _BY_PAGED, Grant(CLINICAL, frozenset({"own"}))),
     Action.DELETE_FILE: (_to("gp specialist", "own"),),
-    Action.LIST_RECORDINGS: (Grant(_ANYONE),),  # each sees those of their own cases, and of lectures they are invited to
+    Action.LIST_RECORDINGS: (Grant(_ANYONE),),  # of own cases, and of lectures to which one is invited
     Action.SEE_RECORDING: (Grant(_ANYONE),),
     Action.REPLAY: _READERS,
     Action.SWITCH_ON_CALL: (_to("specialist"),),

@@ -82,7 +82,7 @@ class Broadcasts:
             await self._after_end(*ended, by=name, reason="ended")
 
     async def agree(self, tx: AsyncSession, actor: Actor, lecture: str, form: str | None) -> None:
-        """Note that somebody agrees to be broadcast and recorded, when they have not yet. Raises Invalid, naming `consent`."""
+        """Note that somebody agrees to be broadcast and recorded. Raises Invalid, naming `consent`."""
         if await tx.get(LectureConsent, (lecture, actor.id)) is not None:
             return
         if form is None or self._services.reference.form("lecture", form) is None:
