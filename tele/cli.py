@@ -50,7 +50,7 @@ def _refuse_unsafe_demo(settings: Settings) -> None:
 def _child(name: str, arguments: list[str]) -> None:
     import asyncio
 
-    from tele.process import configure_logging, run_for_packets, run_until_told
+    from tele.process import configure_logging, run_until_told
     from tele.settings import load
 
     settings = load()
@@ -63,4 +63,4 @@ def _child(name: str, arguments: list[str]) -> None:
         from tele.media_node import run_worker
 
         number = int(arguments[0])
-        run_for_packets(run_until_told(lambda ending: run_worker(settings, number, ending, dict(os.environ))))
+        asyncio.run(run_until_told(lambda ending: run_worker(settings, number, ending, dict(os.environ))))

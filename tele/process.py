@@ -7,9 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -65,22 +64,6 @@ def configure_logging(settings: Log) -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     """A browser that went away before its answer is no error of ours: pages close and lines drop all day."""
     return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError))
-
-
-def run_for_packets(work: Coroutine[Any, Any, None]) -> None:
-    """As `asyncio.run`, on libuv's loop where there is one: a media worker is woken hundreds of times a second for a
-    packet or two, and a turn of that loop costs half of what one in Python does.
-    """
-    with asyncio.Runner(loop_factory=_swift_loop()) as runner:
-        runner.run(work)
-
-
-def _swift_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # not made for this system
-        return None
-    return uvloop.new_event_loop
 
 
 async def run_until_told(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

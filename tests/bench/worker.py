@@ -15,7 +15,6 @@ from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.plane import MediaPlane
 from signaling.media.tasks import Tasks
-from tele.process import run_for_packets
 from tests.bench.load import SSRC, pinned
 from tests.media_client import MediaClient
 
@@ -161,4 +160,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    run_for_packets(serve(*sys.argv[1:2]))
+    asyncio.run(serve(*sys.argv[1:2]))
