@@ -117,6 +117,8 @@ class Segmenter:
         return interval
 
     def _begin(self, msn: int, start: int, *, black: bool = False) -> list[Output]:
+        # An interval that is passed over is given a moment of its own by whoever reads.
+        start = max(start, self.end + (msn - self.last - 1) * self.ticks(1))
         self.is_open = True
         self.last = msn
         self.floor = max(self.floor, msn)
@@ -125,10 +127,17 @@ class Segmenter:
         return [SegmentOpened(msn, start, None if black else self.config)]
 
     def _append(self, sample: Sample) -> list[Output]:
-        """Add a sample; the part is closed before the sample that would make it longer than it may be."""
+        """Add a sample; the part is closed before the sample that would make it longer than it may be.
+
+        A published part that is not full yet takes the beginning of it, and what follows is shown that much sooner.
+        """
         outputs: list[Output] = []
-        if self._samples and self.end + sample.duration - self._part_start > self._part:
-            outputs = self._flush()
+        room = self._part_start + self._part - self.end
+        if self._samples and sample.duration > room:
+            if self.live and self._part - room < self._full:
+                sample = Sample(sample.data, room, sample.key)
+            else:
+                outputs = self._flush()
         self._samples.append(sample)
         self.end += sample.duration
         self._count += 1

@@ -44,6 +44,9 @@ class LiveVideoSegmenter(VideoSegmenter):
             if pending is None or self.waiting or time >= self.ticks(self.grid.end(self.last) + LATE):
                 return self._drop()
             time = max(time, pending.time + 1)
+            if time - self.end > self._part:
+                # No part may last that long, and a picture that stands breaks what depends on the one before.
+                return self._stand(time, whole=True) + self._drop()
             self._shown = time
             return self._push(Pending(time, data, False))
         if not self.is_open or self._is_black or config != self.config:
@@ -53,7 +56,7 @@ class LiveVideoSegmenter(VideoSegmenter):
         if self.waiting and time - self._shown > GAP * self.rate:
             outputs.append(GapFound(self._shown, time))
         behind = self.grid.index(self.milliseconds(time)) > self.last + 1
-        if pending is None or behind or time - pending.time > self._part:
+        if pending is None or behind or time - self.end > self._part:
             outputs += self._stand(time)
         picture = self._see(time, data)
         if time < self.ticks(self.grid.end(self.last) - EARLY):
@@ -63,8 +66,8 @@ class LiveVideoSegmenter(VideoSegmenter):
             return outputs
         self.grid.index(self.grid.end(self.last))
         if self._pending is not None:
-            outputs += self._append(Sample(self._pending.data, time - self._pending.time, self._pending.key))
-        outputs += self._close() + self._begin(self.last + 1, time)
+            outputs += self._append(self._lasting(self._pending, time))
+        outputs += self._close() + self._begin(self.last + 1, self.end)
         self._pending = picture
         return outputs
 
@@ -132,13 +135,12 @@ class LiveVideoSegmenter(VideoSegmenter):
         pending, self._pending = self._pending, None
         self.waiting = True
         if pending is not None:
-            room = until - pending.time
+            room = until - self.end
             if self.grid.end(self.last) < self.milliseconds(until):
                 # Some of it is left for the segment that comes after.
                 room = max(1, room - self._moment)
-            duration = max(1, min(room, self._part - (pending.time - self._part_start)))
+            duration = max(1, min(room, self._part_start + self._part - self.end))
             outputs += self._append(Sample(pending.data, duration, pending.key))
-            outputs += self._flush()
         while True:
             end = self.grid.end(self.last)
             boundary = self.ticks(end)
@@ -146,8 +148,10 @@ class LiveVideoSegmenter(VideoSegmenter):
                 self.grid.index(end)
                 outputs += self._close() + self._begin(self.last + 1, self.end)
                 boundary = self.ticks(self.grid.end(self.last))
-            step = min(self._step, until - self.end, max(boundary - self.end, self._moment))
-            if step <= 0 or (whole and step < self._step and self.end + step < boundary):
+            # What was begun with pictures is filled up: by itself it might be too short.
+            whole_step = self._part_start + self._part - self.end if self._samples else self._step
+            step = min(whole_step, until - self.end, max(boundary - self.end, self._moment))
+            if step <= 0 or (whole and step < whole_step and self.end + step < boundary):
                 return outputs
             outputs += self._append(Sample(self._key, step, True)) + self._flush()
 

@@ -131,14 +131,18 @@ class VideoSegmenter(Segmenter):
         pending = self._pending
         assert pending is not None
         self._pending = frame
-        return self._append(Sample(pending.data, frame.time - pending.time, pending.key))
+        return self._append(self._lasting(pending, frame.time))
 
     def _end_at(self, time: int) -> list[Output]:
         pending = self._pending
         assert pending is not None
         self._pending = None
         self.waiting = True
-        return self._append(Sample(pending.data, max(1, time - pending.time), pending.key)) + self._close()
+        return self._append(self._lasting(pending, time)) + self._close()
+
+    def _lasting(self, picture: Pending, until: int) -> Sample:
+        """A picture that is shown from where the row of samples ends."""
+        return Sample(picture.data, max(1, until - self.end), picture.key)
 
     def _drop(self) -> list[Output]:
         self.waiting = True

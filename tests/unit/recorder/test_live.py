@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from recorder.boxes import walk
@@ -245,7 +245,11 @@ ACTIONS = st.sampled_from(
 
 
 @given(st.lists(st.tuples(ACTIONS, st.integers(0, 40)), min_size=3, max_size=14), st.integers(0, 99))
-@settings(max_examples=15, deadline=None, phases=[Phase.generate])
+@example([("clean", 2), ("size", 18), ("loss", 37), ("join", 26)], 3)
+@example([("clean", 8), ("away", 5), ("back", 7), ("join", 29), ("size", 15), ("away", 5), ("join", 29)], 2)
+@example([("loss", 19), ("run", 26), ("key", 2), ("join", 25), ("pause", 0)], 47)
+@example([("low", 20), ("run", 31), ("pause", 20), ("low", 6), ("loss", 6), ("run", 20), ("pause", 2)], 9)
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_whatever_happens_the_playlists_obey_the_rules(events: list[tuple[str, int]], seed: int) -> None:
     made, sound, camera = lecture(seed=seed, check_every=10)
     made.run(1)
@@ -271,7 +275,7 @@ def test_whatever_happens_the_playlists_obey_the_rules(events: list[tuple[str, i
             made.leave(camera)
         elif action == "join" and camera not in made.senders:
             serial += 1
-            camera = made.join(Sender("camera", (10, 15, 20, 30)[amount % 4], f"c{serial}"))
+            camera = made.join(Sender("camera", (2, 10, 15, 20, 30)[amount % 5], f"c{serial}"))
         elif action == "low" and len(made.senders) < 4:
             serial += 1
             made.join(Sender("camera-low", 15, f"l{serial}"))
