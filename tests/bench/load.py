@@ -25,7 +25,7 @@ PAYLOAD = 1_000
 SSRC = 0x11223344
 TRANSPORT_CC = 3
 """Header extension id in the client's offer."""
-WARM_UP = 4.0
+WARM_UP = 12.0
 """Seconds of load before CPU is measured, at least: until then Janus knows no round-trip time and keeps no packets for
 NACKs."""
 SETTLED_WITHIN = 40.0

@@ -43,7 +43,9 @@ def _check_request(data: bytes) -> None:
     assert again is not None
     assert again.authentic(PASSWORD)
     assert (again.local_ufrag, again.use_candidate) == (request.local_ufrag, request.use_candidate)
-    answer = reference.parse_message(stun.binding_success(request.transaction, "192.0.2.1", 1, PASSWORD))
+    answer = reference.parse_message(
+        stun.binding_success(request.transaction, stun.mapped_address("192.0.2.1", 1), PASSWORD)
+    )
     assert answer.transaction_id == request.transaction
     assert answer.check_message_integrity(PASSWORD.encode())
 

@@ -83,6 +83,12 @@ def walk(data: bytes) -> Iterator[RtcpPart]:
         at = end
 
 
+def is_transport_cc(data: bytes) -> bool:
+    """Whether this is transport-cc feedback and nothing else, as browsers send it many times a second."""
+    whole = len(data) >= 8 and 4 + 4 * int.from_bytes(data[2:4], "big") == len(data)
+    return whole and data[1] == TRANSPORT_FEEDBACK and data[0] & 0xDF == 0x80 | TRANSPORT_CC
+
+
 def sender_ssrc(part: RtcpPart) -> int | None:
     """Who sent it: the first word of every kind read here."""
     return int.from_bytes(part.body[:4], "big") if len(part.body) >= 4 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import hashlib
 import hmac
 import ipaddress
 import struct
@@ -24,6 +23,7 @@ _FINGERPRINT_XOR = 0x5354554E
 
 _HEAD = struct.Struct("!HHI12s")
 _ATTRIBUTE = struct.Struct("!HH")
+_CHECKED = struct.Struct("!HHI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class BindingRequest:
 
 
 def _sign(data: bytes, password: str) -> bytes:
-    return hmac.digest(password.encode(), data, hashlib.sha1)
+    return hmac.digest(password.encode(), data, "sha1")
 
 
 def parse_binding_request(data: bytes) -> BindingRequest | None:
@@ -105,20 +105,29 @@ def peek_ufrag(data: bytes) -> str:
     return ""
 
 
-def binding_success(transaction: bytes, host: str, port: int, password: str) -> bytes:
-    """The signed answer to a check that came from this address (RFC 8489 §14.2)."""
+def mapped_address(host: str, port: int) -> bytes:
+    """The value of XOR-MAPPED-ADDRESS for this address (RFC 8489 §14.2), but for what depends on the transaction."""
     address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    mask = (struct.pack("!I", MAGIC_COOKIE) + transaction)[: len(address.packed)]
-    hidden = bytes(a ^ b for a, b in zip(address.packed, mask, strict=True))
-    value = struct.pack("!BBH", 0, 1 if address.version == 4 else 2, port ^ (MAGIC_COOKIE >> 16)) + hidden
-    body = _ATTRIBUTE.pack(_XOR_MAPPED_ADDRESS, len(value)) + value
+    begin = int.from_bytes(address.packed[:4], "big") ^ MAGIC_COOKIE
+    return (
+        struct.pack("!BBHI", 0, 1 if address.version == 4 else 2, port ^ MAGIC_COOKIE >> 16, begin) + address.packed[4:]
+    )
+
+
+def binding_success(transaction: bytes, mapped: bytes, password: str) -> bytes:
+    """The signed answer to a check that came from this `mapped_address`."""
+    if len(mapped) > 8:
+        rest = int.from_bytes(mapped[8:], "big") ^ int.from_bytes(transaction, "big")
+        mapped = mapped[:8] + rest.to_bytes(12, "big")
+    body = _ATTRIBUTE.pack(_XOR_MAPPED_ADDRESS, len(mapped)) + mapped
     # The length field counts each of the two last attributes before it is computed (§14.5, §14.7).
-    message = _HEAD.pack(_BINDING_SUCCESS, len(body) + 24, MAGIC_COOKIE, transaction) + body
-    message += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + _sign(message, password)
-    message = message[:2] + struct.pack("!H", len(message) - 20 + 8) + message[4:]
-    return message + _ATTRIBUTE.pack(_FINGERPRINT, 4) + struct.pack("!I", _fingerprint(message))
+    length = len(body)
+    signed = _HEAD.pack(_BINDING_SUCCESS, length + 24, MAGIC_COOKIE, transaction) + body
+    body += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, 20) + _sign(signed, password)
+    message = _HEAD.pack(_BINDING_SUCCESS, length + 32, MAGIC_COOKIE, transaction) + body
+    return message + _CHECKED.pack(_FINGERPRINT, 4, _fingerprint(message))
 
 
 def _fingerprint(data: bytes) -> int:

@@ -66,6 +66,8 @@ class Peer:
         self.keys: SrtpKeys | None = None
         self.remote_ufrag = ""
         """The client's ICE session, as its last offer or fragment named it."""
+        self.due = 0.0
+        """When the next `tick` is wanted; until then it may be spared."""
         self.on_closed: Callable[[Peer], None] = lambda peer: None
         self._around = around
         self._session_id = around.random.getrandbits(62)

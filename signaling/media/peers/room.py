@@ -170,6 +170,8 @@ class Room:
         for feed in self.feeds.values():
             feed.measure()
         for peer in self.peers():
+            if now < peer.due:
+                continue
             try:
                 peer.tick(now)
             except Exception as error:  # noqa: BLE001 - one peer's trouble must not stop the others' feedback

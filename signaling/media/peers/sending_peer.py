@@ -13,6 +13,8 @@ from signaling.media.peers.peer import Peer, Surroundings
 from signaling.media.peers.subscription import Own, Subscription
 from signaling.media.policy.liveness import PeerState
 
+LOOK_EVERY: Final = 0.25
+"""Seconds between two looks at a peer from which nothing new was heard."""
 _SENDING: Final = ("connected", "disconnected")
 """States in which something is sent."""
 
@@ -65,6 +67,7 @@ class SendingPeer(Peer):
 
     def _attach(self, now: float) -> None:
         """Send what was accepted, by the path of now; or nothing, without path, keys or consent."""
+        self.due = now
         path, keys = self.agent.path, self.keys
         if path is None or keys is None or self.state not in _SENDING:
             for fitting in self.fittings.values():
@@ -90,6 +93,9 @@ class SendingPeer(Peer):
     # --- what it asks for -----------------------------------------------------------------------------------------
 
     def _rtcp(self, data: bytes, now: float) -> None:
+        if rtcp.is_transport_cc(data):
+            self._arrivals(data[4:], now)
+            return
         for part in rtcp.walk(data):
             if part.kind == rtcp.TRANSPORT_FEEDBACK:
                 self._transport_feedback(part, now)
@@ -98,13 +104,20 @@ class SendingPeer(Peer):
             elif part.kind == rtcp.RECEIVER_REPORT:
                 self.line.receiver_report(part, now)
 
+    def _arrivals(self, body: bytes, now: float) -> None:
+        """When what was sent has arrived."""
+        self._around.counters.add("transport_feedback_in")
+        if self._egress is None or self.line.glance(body, self._egress, now):
+            return
+        for stamp in self.line.transport_feedback(body, self._egress, now):
+            for each in self.fittings.values():
+                each.subscription.repair(stamp, now)
+        if self.line.hurried:
+            self.due = now
+
     def _transport_feedback(self, part: RtcpPart, now: float) -> None:
         if part.format == rtcp.TRANSPORT_CC:
-            self._around.counters.add("transport_feedback_in")
-            if self._egress is not None:
-                for stamp in self.line.transport_feedback(part, self._egress, now):
-                    for each in self.fittings.values():
-                        each.subscription.repair(stamp, now)
+            self._arrivals(part.body, now)
         elif part.format == rtcp.NACK:
             numbers = rtcp.read_nack(part)
             self._around.counters.add("nacks_in", len(numbers))
@@ -129,9 +142,10 @@ class SendingPeer(Peer):
         """Choose anew what is sent, now and then."""
         super().tick(now)
         self._decide(now)
+        self.due = min(now + LOOK_EVERY, self.line.due)
 
     def _path_changed(self, now: float) -> None:
-        self.line.downlink.moved(now)
+        self.line.moved(now)
         self._attach(now)
         if self.agent.path is not None:
             for fitting in self.fittings.values():

@@ -34,12 +34,14 @@ class SubscribePeer(SendingPeer):
             if fitting.feed.id not in wanted:
                 self._remove(mid)
         self._negotiation.wish(list(wanted.items()))
+        self.due = self._around.clock()
         self._decide(self._around.clock(), changed=True)  # a layer may have come or gone without an offer
 
     def restart(self) -> None:
         """ICE restart: new credentials in a new offer, the rest goes on."""
         self.restart_ice()
         self._negotiation.again()
+        self.due = self._around.clock()
 
     def offer(self, now: float) -> None:
         """Emit the next offer if there is something new and none is outstanding."""

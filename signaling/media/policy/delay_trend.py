@@ -153,6 +153,12 @@ class DelayTrend:
         self._adapt(abs(trend), now)
         return self.usage
 
+    def glance(self, sent: float, arrived: float, now: float) -> float:
+        """One packet for a whole message of a calm line; returns the seconds it waited in queues."""
+        delay = arrived - sent
+        self._remember_base(delay, now)
+        return delay - min(self._base, self._earlier_base)
+
     def _adapt(self, size: float, now: float) -> None:
         elapsed = 0.0 if self._updated is None else min(now - self._updated, 0.1) * 1000
         self._updated = now

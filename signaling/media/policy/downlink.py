@@ -34,6 +34,10 @@ class Downlink:
         if shown is not None:
             self.estimator.probed(shown, now)
 
+    def at_rest(self, now: float) -> bool:
+        """Whether a glance at feedback is enough for now: nothing is lost, none waits, no probe is out."""
+        return self.estimator.loss == 0 and self.estimator.calm(now) and not self._prober.busy
+
     def receiver_report(self, fraction_lost: float, now: float) -> None:
         """Loss (0 to 1) from a receiver report."""
         self.estimator.receiver_report(fraction_lost, now)

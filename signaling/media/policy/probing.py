@@ -79,6 +79,11 @@ class Prober:
         self._restarts = 0
         self._outstanding: _Outstanding | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a probe's result is awaited."""
+        return self._outstanding is not None
+
     def plan(self, estimator: Estimator, wanted: float, everything: float, now: float) -> Probe | None:
         """A probe to send now, when `wanted` bit/s are more than the estimate shows and the line is calm.
 

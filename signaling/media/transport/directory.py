@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final, Protocol
 
+from signaling.media.packets import stun
 from signaling.media.policy.ice import IceAgent
 from signaling.media.transport import address
 from signaling.media.transport.batch import PinnedAddress, Slot
@@ -24,7 +25,7 @@ Key = bytes | TcpConnection
 class Way:
     """Where datagrams can be sent: a UDP address, or a TCP connection."""
 
-    __slots__ = ("_pinned", "connection", "host", "key", "pointer", "port")
+    __slots__ = ("_pinned", "connection", "key", "mapped", "pointer")
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -32,12 +33,14 @@ class Way:
             self.connection: TcpConnection | None = None
             self._pinned: PinnedAddress | None = PinnedAddress(key)
             self.pointer = self._pinned.pointer
-            self.host, self.port = address.decode(key)
+            host, port = address.decode(key)
         else:
             self.connection = key
             self._pinned = None
             self.pointer = 0
-            self.host, self.port = key.host, key.port
+            host, port = key.host, key.port
+        self.mapped = stun.mapped_address(host, port)
+        """How checks from there are answered."""
 
 
 class Path(Way):

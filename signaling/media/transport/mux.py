@@ -19,6 +19,7 @@ from signaling.media.transport import address
 from signaling.media.transport.batch import Inbox, Outbox, Slot
 from signaling.media.transport.directory import Directory, Key, MuxPeer, Path, Way
 from signaling.media.transport.dtls import Scratch
+from signaling.media.transport.steering import can_wait, second_socket
 from signaling.media.transport.tcp import TcpConnection
 
 __all__ = ["Mux", "MuxPeer", "Path"]
@@ -27,6 +28,8 @@ INBOX: Final = 32
 OUTBOX: Final = 512
 ROUNDS: Final = 4
 """Batches read before the event loop gets its turn."""
+READ_PATIENT_EVERY: Final = 0.02
+"""Seconds between two looks at what can wait; made when the process is awake anyway, or at the next tick."""
 SOCKET_BUFFER: Final = 4 << 20
 ATTEMPTS: Final = 20
 """Ports tried when any free one will do."""
@@ -47,6 +50,9 @@ class Mux:
         self._counters = counters
         self._clock = clock
         self._sock: socket.socket | None = None
+        self._patient: socket.socket | None = None
+        """Where the kernel puts what can wait."""
+        self._patient_due = 0.0
         self._tcp_server: asyncio.Server | None = None
         self._directory = Directory()
         self._strangers = Strangers()
@@ -87,6 +93,7 @@ class Mux:
                 if self._config.port or attempt == ATTEMPTS - 1:
                     raise
         self._sock = sock
+        self._patient = second_socket(sock)
         self._inbox = Inbox(INBOX, address.SIZE[family])
         scratch = Scratch()
         self._tcp_slot = scratch.view, scratch.buffer, scratch.length
@@ -101,6 +108,10 @@ class Mux:
             self.outbox.close()
             self._sock.close()
             self._sock = None
+        if self._patient is not None:
+            asyncio.get_running_loop().remove_reader(self._patient.fileno())
+            self._patient.close()
+            self._patient = None
         for connection in [*self._unclaimed.all(), *self._claimed]:
             connection.close()
         if self._tcp_server is not None:
@@ -178,7 +189,34 @@ class Mux:
                     self._datagram(inbox.slots[index], inbox.size(index), inbox.sender(index), now)
                 if count < INBOX and not (count and self.outbox.expects):
                     break
+            if now >= self._patient_due:
+                self._read_patient(now)
             self.after_batch(now)
+
+    def _read_patient(self, now: float) -> None:
+        """Read what could wait, and has."""
+        self._patient_due = now + READ_PATIENT_EVERY
+        if self._patient is None:
+            return
+        fd, inbox = self._patient.fileno(), self._inbox
+        for _ in range(ROUNDS):
+            count = inbox.receive(fd)
+            for index in range(count):
+                view = inbox.slots[index][0]
+                if not can_wait(view[0], view[1]):
+                    self._mistrust(fd)
+                self._datagram(inbox.slots[index], inbox.size(index), inbox.sender(index), now)
+            if count < INBOX:
+                break
+
+    def _mistrust(self, fd: int) -> None:
+        """The kernel does not sort as it was told: what comes there must not wait."""
+        self._counters.add("datagrams_missorted")
+        asyncio.get_running_loop().add_reader(fd, self._patient_readable)
+
+    def _patient_readable(self) -> None:
+        with self.batch():
+            self._read_patient(self._clock())
 
     def _datagram(self, slot: Slot, size: int, key: Key, now: float) -> None:
         self._counters.add("datagrams_in")
@@ -262,7 +300,7 @@ class Mux:
         if peer is None:
             self._counters.add("line_checks_answered")
             way = path or Way(key)
-            self.send(way, stun.binding_success(request.transaction, way.host, way.port, password))
+            self.send(way, stun.binding_success(request.transaction, way.mapped, password))
             self.outbox.flush()  # while `way` lives: the outbox points to its address
             return
         if path is None or path.peer is not peer:
@@ -270,7 +308,7 @@ class Mux:
                 path.peer.on_path_lost(path, now)
             path = Path(peer, key)
             self._remember(path)
-        self.send(path, stun.binding_success(request.transaction, path.host, path.port, password))
+        self.send(path, stun.binding_success(request.transaction, path.mapped, password))
         peer.on_check(path, request.use_candidate, now)
 
     def _wanted(self, ufrag: str, now: float) -> tuple[MuxPeer | None, str | None]:
@@ -321,7 +359,9 @@ class Mux:
             path.peer.on_path_lost(path, self._clock())
 
     def tick(self, now: float) -> None:
-        """Forget handshakes that are done; close TCP connections that never showed who they are for."""
+        """Read what could wait; forget handshakes that are done; close TCP connections that never showed who they are
+        for."""
+        self._read_patient(now)
         for peer in self._handshakes.all():
             if peer.keys is not None:
                 self._handshakes.leave(peer)

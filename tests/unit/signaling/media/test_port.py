@@ -64,12 +64,14 @@ def test_any_bytes_are_no_request(data: bytes) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_the_answer_is_what_aioice_reads(host: str) -> None:
-    data = stun.binding_success(bytes(range(12)), host, 54_321, "secret")
+    data = stun.binding_success(bytes(range(12)), stun.mapped_address(host, 54_321), "secret")
     message = reference.parse_message(data)  # checks FINGERPRINT
     assert message.check_message_integrity(b"secret")
     assert (message.message_class, message.transaction_id) == (reference.Class.RESPONSE, bytes(range(12)))
     assert message.attributes["XOR-MAPPED-ADDRESS"] == (host, 54_321)
-    mapped = reference.parse_message(stun.binding_success(bytes(12), "::ffff:192.0.2.1", 1, "secret"))
+    mapped = reference.parse_message(
+        stun.binding_success(bytes(12), stun.mapped_address("::ffff:192.0.2.1", 1), "secret")
+    )
     assert mapped.attributes["XOR-MAPPED-ADDRESS"] == ("192.0.2.1", 1)
 
 
