@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Final
 
 from signaling.media.counters import Counters
@@ -83,6 +83,7 @@ class FanOut:
         self._counters = counters
         self._droppable = droppable
         self._members: dict[Hashable, tuple[Egress, int, int, bytes]] = {}
+        self._again: dict[Hashable, Callable[[Burst], None]] = {}
         self._udp: list[Row] = []
         self._tcp: list[Row] = []
         self._paths: list[Path] = []
@@ -95,10 +96,24 @@ class FanOut:
     def __len__(self) -> int:
         return len(self._members)
 
-    def put(self, member: Hashable, egress: Egress, shift: int, offset: int, constant: bytes) -> None:
-        """Send to this subscriber from now on: numbers plus `shift`, timestamps plus `offset`."""
+    def put(
+        self,
+        member: Hashable,
+        egress: Egress,
+        shift: int,
+        offset: int,
+        constant: bytes,
+        again: Callable[[Burst], None] | None = None,
+    ) -> None:
+        """Send to this subscriber from now on: numbers plus `shift`, timestamps plus `offset`.
+
+        `again` is called with what was sent, for copies.
+        """
         self._send_burst()
         self._members[member] = (egress, shift, offset, constant)
+        self._again.pop(member, None)
+        if again is not None:
+            self._again[member] = again
         self._arrange()
 
     def remove(self, member: Hashable) -> None:
@@ -106,6 +121,7 @@ class FanOut:
         if member in self._members:
             self._send_burst()
             del self._members[member]
+            self._again.pop(member, None)
             self._arrange()
 
     def _arrange(self) -> None:
@@ -138,6 +154,8 @@ class FanOut:
             self._send_run(run)
         if self._tcp:
             self._send_tcp(burst)
+        for again in self._again.values():
+            again(burst)
         members = len(self._members)
         self._counters.add("packets_out", members * len(burst))
         self._counters.add("bytes_out", members * sum(size for _, size, _, _, _ in burst))

@@ -17,7 +17,7 @@ from signaling.media.peers.forward import NEVER, SENT_RING, Egress, Stamp
 from signaling.media.peers.subscription import Subscription
 from signaling.media.policy.allocation import Allocation, Layer, Quality, Wish
 from signaling.media.policy.bandwidth import Acked
-from signaling.media.policy.downlink import Downlink
+from signaling.media.policy.downlink import CROWDED, Downlink
 from signaling.media.policy.probing import Probe
 from signaling.media.policy.quality import Steady
 from signaling.media.transport.mux import Mux
@@ -29,10 +29,8 @@ DECIDE_CALMLY: Final = 0.5
 DECIDE_MORE: Final = 0.005
 REFERENCE_TICK: Final = 0.064
 """Seconds of a transport-cc reference time (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
-LOSSY: Final = 0.02
+LOSSY: Final = 0.01
 """Share of lost packets from which on repairs are sent twice, and what feedback misses is sent again unasked."""
-CROWDED: Final = 0.05
-"""Seconds of queue in the line beyond which its losses are its own doing: repairs would make them worse."""
 UNREAD: Final = 6
 """Messages of a calm line that are kept unread: what comes before a change tells what it is."""
 CLUMP: Final = 0.02
@@ -197,7 +195,7 @@ class Line:
             fitting.subscription.tick(now)
         taken = [(mid, fitting.feed) for mid, fitting in fittings.items() if fitting.accepted]
         wishes = [Wish(mid, feed.source, feed.layers) for mid, feed in taken]
-        allocation, probe = self.downlink.decide(wishes, egress.number, now)
+        allocation, probe, twice = self.downlink.decide(wishes, egress.number, now)
         calm = not allocation.wanted and self.downlink.estimator.bitrate >= allocation.everything
         self.due = now + (DECIDE_CALMLY if calm else DECIDE_EVERY) + DECIDE_MORE * len(taken)
         self._needed = allocation.everything if calm else 0.0
@@ -206,7 +204,7 @@ class Line:
             self._look_closely(egress)
         self._calm = rests
         self._sent = {mid: feed.layers for mid, feed in taken}
-        self._apply(allocation, fittings, now)
+        self._apply(allocation, fittings, twice, now)
         if probe is not None:
             self._begin_probe(probe, [fitting.subscription for fitting in fittings.values()])
 
@@ -219,7 +217,7 @@ class Line:
                 return False
         return self.downlink.at_rest(now)
 
-    def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], now: float) -> None:
+    def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], twice: bool, now: float) -> None:
         self.quality = allocation.quality
         self.told = self._steady.see(self.quality, now)
         lossy = self.lossy
@@ -229,8 +227,9 @@ class Line:
             subscription.lossy = lossy
             subscription.carry(fitting.feed.publication(key), now)
             red = fitting.red and allocation.red
-            if subscription.red != red:
-                subscription.red = red
+            twice_here = twice and fitting.feed.kind == "video"
+            if (subscription.red, subscription.twice) != (red, twice_here):
+                subscription.red, subscription.twice = red, twice_here
                 subscription.step_in()
 
     # --- probes ---------------------------------------------------------------------------------------------------

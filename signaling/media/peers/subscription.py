@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from signaling.media.counters import Counters
 from signaling.media.packets import rtcp, rtp_header
 from signaling.media.packets.form import Form
-from signaling.media.peers.forward import WIRE, Egress, FanOut, Stamp
+from signaling.media.peers.forward import WIRE, Burst, Egress, FanOut, Stamp
 from signaling.media.policy.continuity import Continuity, Shift
 from signaling.media.policy.reports import SenderClock, rewritten
 from signaling.media.sdp import offer
@@ -58,6 +58,8 @@ class Subscription:
         """Whether the browser takes RTX."""
         self.red = False
         """Whether it is sent redundant audio."""
+        self.twice = False
+        """Whether each packet is followed by a copy: the line loses, and a repair would come too late."""
         self.egress: Egress | None = None
         self.source: Publication | None = None
         """What is sent now."""
@@ -135,7 +137,9 @@ class Subscription:
             self.step_out()
             self._fan = fan
             self._base = (fan.packets, fan.octets)
-        fan.put(self, self.egress, self._shift.number, self._shift.timestamp, self._constant)
+        copies = self.retransmission and self._repair_type and self.twice
+        again = self._send_again if copies else None
+        fan.put(self, self.egress, self._shift.number, self._shift.timestamp, self._constant, again)
 
     def step_out(self) -> None:
         """Get no packet for a moment; numbers and counts are kept."""
@@ -218,6 +222,16 @@ class Subscription:
         self._note_resent(own, now)
         if self._repair(self.egress, packet, own, self._shift.timestamp, now):
             self._counters.add("repairs_unasked")
+
+    def _send_again(self, burst: Burst) -> None:
+        """A copy of each packet, some packets later: what took the one may spare the other."""
+        if self.egress is None:
+            return
+        for packet, _, number, _, stamp in burst:
+            self._send_repair(
+                self.egress, packet, number + self._shift.number & 0xFFFF, self._shift.timestamp, stamp[0]
+            )
+        self._counters.add("packets_doubled", len(burst))
 
     def _note_resent(self, number: int, now: float) -> None:
         if len(self._resent) >= MAX_REMEMBERED:

@@ -153,7 +153,8 @@ class Estimator:
         if self.gone:
             self._return(packets)
         self._heard = now
-        self._unanswered = None
+        if self._unanswered is not None and now >= self._unanswered:  # it may be one that was kept for a while
+            self._unanswered = None
         counted = lost = runs = late = octets = arrived_octets = 0
         losing = False
         following, missing = self._following, self._missing

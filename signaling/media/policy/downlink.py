@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from signaling.media.policy.allocation import Allocation, AllocationSettings, Allocator, Wish
 from signaling.media.policy.bandwidth import Acked, BandwidthSettings, Estimator
+from signaling.media.policy.doubling import Doubling
 from signaling.media.policy.probing import Probe, Prober
+
+CROWDED: Final = 0.05
+"""Seconds of queue in the line beyond which its losses are its own doing: repairs would make them worse."""
 
 
 class Decision(NamedTuple):
@@ -15,6 +19,8 @@ class Decision(NamedTuple):
 
     allocation: Allocation
     probe: Probe | None
+    twice: bool
+    """Whether pictures are worth sending twice."""
 
 
 class Downlink:
@@ -26,6 +32,7 @@ class Downlink:
         self.estimator = Estimator(now, bandwidth)
         self._prober = Prober(now)
         self._allocator = Allocator(allocation)
+        self._doubling = Doubling()
 
     def feedback(self, packets: Sequence[Acked], now: float) -> None:
         """One transport-cc message (see `Estimator.feedback`)."""
@@ -49,8 +56,13 @@ class Downlink:
     def decide(self, wishes: Sequence[Wish], sent: int, now: float) -> Decision:
         """Call every 100 ms or so, and when wishes change. `sent` counts all packets sent to this subscriber so far."""
         self.estimator.tick(sent, now)
-        allocation = self._allocator.allocate(self.estimator.bitrate, wishes, now)
-        return Decision(allocation, self._prober.plan(self.estimator, allocation.wanted, allocation.everything, now))
+        estimator = self.estimator
+        allocation = self._allocator.allocate(estimator.bitrate, wishes, now)
+        wanted, everything = allocation.wanted, allocation.everything
+        once = allocation.bitrate if not wanted and estimator.queueing < CROWDED else 0.0
+        room = self._doubling.judge(estimator.loss, estimator.round_trip, estimator.bitrate, once, now)
+        probe = self._prober.plan(estimator, max(wanted, room), max(everything, room), now)
+        return Decision(allocation, probe, self._doubling.active)
 
     def probe_sent(self, probe: int, first: float, last: float) -> None:
         """The probe's packets left between these times, as noted for transport-cc. Without this call it has failed."""
