@@ -16,7 +16,8 @@ from recorder.library import PLAYLIST_TYPE, Item, Library
 from recorder.memory import LARGEST, Held, Memory
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
-"""Called with the request and the recording's id before anything is looked up; raises the HTTP error to answer with."""
+"""Called with the request and the recording's id before anything is looked up, and again after each wait; raises the
+error to answer with."""
 
 CHUNK = 256 * 1024
 """Bytes read and sent at once: little enough that a thousand viewers do not fill the memory."""
@@ -51,10 +52,12 @@ class Views:
                 asked = parse(request.query)
                 shown = await self.broadcast.playlist(recording, match[1], asked)
                 if shown is not None:
+                    await self._authorise(request, recording)  # it may have been waited for, and leave have ended
                     return self._playlist(request, shown, blocked=asked.msn is not None, skip=asked.skip)
             elif (match := _PART.fullmatch(path)) is not None:
                 held = await self.broadcast.part(recording, match[1], int(match[2]))
                 if held is not None:
+                    await self._authorise(request, recording)
                     return self._held(request, held)
         except BadDirective as error:
             raise web.HTTPBadRequest(text=str(error)) from error
@@ -96,7 +99,35 @@ class Views:
         if isinstance(answer, web.Response):
             return answer
         response, start, end = answer
-        return await _send(request, response, self._library, item, start, end)
+        return await self._send(request, recording, response, item, start, end)
+
+    async def _send(
+        self, request: web.Request, recording: str, response: web.StreamResponse, item: Item, start: int, end: int
+    ) -> web.StreamResponse:
+        response.content_length = end - start
+        if request.method == "HEAD":
+            await response.prepare(request)
+            return response
+        try:
+            chunk = await asyncio.to_thread(self._library.read_item, item, start, min(end, start + CHUNK))
+        except StorageFailed as error:
+            # Listed but no longer there, as when retention has removed it this moment.
+            raise web.HTTPNotFound from error
+        await response.prepare(request)
+        while chunk:
+            await response.write(chunk)
+            start += len(chunk)
+            if start >= end:
+                break
+            chunk = await asyncio.to_thread(self._library.read_item, item, start, min(end, start + CHUNK))
+            try:
+                await self._authorise(request, recording)  # a long file ends with the leave to fetch it
+            except Exception as error:
+                if request.transport is not None:
+                    request.transport.abort()
+                raise ConnectionAbortedError("the leave ended half-way") from error
+        await response.write_eof()
+        return response
 
     def _held(self, request: web.Request, held: Held) -> web.StreamResponse:
         headers = self._headers(held.item.content_type, MEDIA_FRESH)
@@ -156,29 +187,6 @@ def _begin(
         status = 206
     response = web.StreamResponse(status=status, headers=headers)
     return response, start, end
-
-
-async def _send(
-    request: web.Request, response: web.StreamResponse, library: Library, item: Item, start: int, end: int
-) -> web.StreamResponse:
-    response.content_length = end - start
-    if request.method == "HEAD":
-        await response.prepare(request)
-        return response
-    try:
-        chunk = await asyncio.to_thread(library.read_item, item, start, min(end, start + CHUNK))
-    except StorageFailed as error:
-        # Listed but no longer there, as when retention has removed it this moment.
-        raise web.HTTPNotFound from error
-    await response.prepare(request)
-    while chunk:
-        await response.write(chunk)
-        start += len(chunk)
-        if start >= end:
-            break
-        chunk = await asyncio.to_thread(library.read_item, item, start, min(end, start + CHUNK))
-    await response.write_eof()
-    return response
 
 
 def _range(request: web.Request, item: Item) -> tuple[int, int] | None:

@@ -55,6 +55,7 @@ from tele.web.health import Health
 from tele.web.ingest import DEVICES
 from tele.web.lectures import BROADCASTS
 from tele.web.line_check import LINE, Line
+from tele.web.media_leave import MediaLeave, Overheard
 from tele.web.whip import ICE_SERVERS
 
 log = structlog.get_logger(__name__)
@@ -109,14 +110,15 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     reminders, decks = Reminders(WallTimer(_now)), Decks()
     lectures = Lectures(groups=sockets, tasks=tasks, remind=reminders.wake, deck=decks.wake)
     library = Library(settings.recordings_dir, PlainVault())
+    overheard = Overheard(sockets, sockets, lambda *about: leave.changed(*about))  # noqa: PLW0108 - built later
     services = Services(
         database=database,
         clock=_now,
         new_id=new_id,
         objects=ObjectStore.open(settings.storage_url),
-        notifier=sockets,
+        notifier=overheard,
         presence=presence,
-        watch=sockets,
+        watch=overheard,
         paging=engine,
         channels=_channels(settings),
         passwords=Passwords(),
@@ -156,7 +158,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         database, settings.data_dir, edge, settings.metrics.token.get_secret_value(), lambda: media.up,
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
-    replay = Views(library, routing.replay_authoriser(services, edge))
+    leave = MediaLeave.of(services, edge)
+    replay = Views(library, leave.authorise)
     routing.attach(app, services, edge, resolve, health=health, replay=replay.routes(), client=WebClient(web_client()))
     sockets.attach(app, gateway, lectures)
     routing.finish(app)
@@ -171,6 +174,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
             tasks.spawn(presence.run(), "presence")
         await media.start(rooms.media_event, rooms.worker_up)
         await engine.start(services)
+        tasks.spawn(leave.run(), "media-leave")
         tasks.spawn(_sweep_sessions(sockets, rooms.devices, services), "sweep-sessions")
         tasks.spawn(_sweep(rooms), "sweep")
         tasks.spawn(_sweep_files(services), "sweep-files")

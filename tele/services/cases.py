@@ -40,13 +40,18 @@ async def find(tx: AsyncSession, actor: Actor, consultation_id: str, action: Act
 
 async def relation_to(tx: AsyncSession, actor: Actor, row: ServiceRequest) -> frozenset[Relation]:
     """How this person stands to this case, from rows alone."""
+    viewer = select(exists().where(Viewer.request == row.id, Viewer.practitioner == actor.id))
+    return stands_to(actor, row, viewer=bool((await tx.execute(viewer)).scalar()))
+
+
+def stands_to(actor: Actor, row: ServiceRequest, *, viewer: bool) -> frozenset[Relation]:
+    """The same, where it is known already whether somebody named this person a viewer."""
     relation: set[Relation] = set()
     if row.requester == actor.id and actor.has("gp", row.organisation):
         relation.add("requester")
     if row.accepted_by == actor.id:
         relation.add("specialist")
-    viewer = select(exists().where(Viewer.request == row.id, Viewer.practitioner == actor.id))
-    if (await tx.execute(viewer)).scalar():
+    if viewer:
         relation.add("viewer")
     if row.accepted_by is None and in_hands(row.paging_state, actor.id):
         relation.add("paged")

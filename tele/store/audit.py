@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,3 +70,32 @@ async def record_read(
         record(
             tx, actor=actor, action=action, subject_type=subject_type, subject_id=subject_id, at=at, id=new_id()
         )  # fmt: skip
+
+
+async def record_reads(
+    database: Database,
+    reads: Sequence[tuple[Actor, str]],
+    *,
+    subject_type: str,
+    action: str,
+    at: datetime,
+    new_id: Callable[[], str],
+) -> None:
+    """The same of many people and subjects at once, in one transaction: a thousand may begin to watch together."""
+    wanted: dict[tuple[str | None, str], Actor] = {(actor.id, subject): actor for actor, subject in reads}
+    if not wanted:
+        return
+    recent = select(AuditEvent.actor, AuditEvent.subject_id).where(
+        AuditEvent.subject_type == subject_type,
+        AuditEvent.subject_id.in_(sorted({subject for _, subject in wanted})),
+        AuditEvent.action == action,
+        AuditEvent.at > at - READS_COALESCE,
+    )
+    async with database.reading() as tx:
+        for person, subject in await tx.execute(recent):
+            wanted.pop((person, subject), None)
+    if not wanted:
+        return
+    async with database.transaction() as tx:
+        for (_, subject), actor in wanted.items():
+            record(tx, actor=actor, action=action, subject_type=subject_type, subject_id=subject, at=at, id=new_id())

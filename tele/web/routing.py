@@ -7,10 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from tele.domain.access import Action, Actor
+from tele.domain.access import Actor
 from tele.services.context import Services
-from tele.services.recordings import find_recording
-from tele.store import audit
 from tele.web import (
     api,
     consultations,
@@ -45,31 +43,10 @@ AREAS = (
     *(lectures, lecture_floor, paging, on_call, queue, roster, line_check, openapi),
 )
 
-Authorise = Callable[[web.Request, str], Awaitable[None]]
-
 
 def middlewares(services: Services, edge: Edge) -> list[Any]:
     """Outermost first: every exception becomes a problem document; other sites' requests go no further."""
     return [problems.middleware(services.reference), sessions.middleware(edge)]
-
-
-def replay_authoriser(services: Services, edge: Edge) -> Authorise:
-    """Who may fetch files of a recording: asked for each file, so that a revoked session ends a replay too."""
-    resolve = sessions.resolver(services, edge)
-
-    async def authorise(request: web.Request, recording_id: str) -> None:
-        actor = await resolve(request)
-        if actor is None:
-            raise web.HTTPUnauthorized
-        api.admit(actor, Action.SEE_RECORDING)
-        async with services.database.reading() as tx:
-            await find_recording(tx, actor, recording_id)
-        await audit.record_read(
-            services.database, actor=actor, subject_type="recording", subject_id=recording_id, action="replay",
-            at=services.clock(), new_id=services.new_id,
-        )  # fmt: skip
-
-    return authorise
 
 
 def attach(
@@ -91,7 +68,7 @@ def attach(
         api.declare_open(app, "GET", path)  # what they tell strangers is yes or no; the rest asks for the operator
     for each in replay:
         for served in each.register(app.router):
-            # It asks `replay_authoriser` itself, for every file.
+            # It asks `MediaLeave` itself, for every file.
             api.declare_open(app, "GET", served.resource.canonical if served.resource else "")
     whip.attach(app)
     app.router.add_get("/{path:.*}", client.serve)

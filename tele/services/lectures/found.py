@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,15 +55,20 @@ async def relate(tx: AsyncSession, actor: Actor, rows: list[Lecture]) -> list[Fo
     found = []
     for row in rows:
         presenters = (row.speaker, *beside.get(row.id, ()))
-        relation: set[Relation] = set()
-        if actor.id in presenters:
-            relation.add("presenter")
-        if actor.has("coordinator", row.organisation):
-            relation.add("coordinator")
-        if audience(row).invites(actor.roles):
-            relation.add("audience")
-        found.append(Found(row, presenters, frozenset(relation)))
+        found.append(Found(row, presenters, relation(actor, row, presenters)))
     return found
+
+
+def relation(actor: Actor, row: Lecture, presenters: Collection[str]) -> frozenset[Relation]:
+    """How this person stands to one of which it is known who presents it."""
+    stands: set[Relation] = set()
+    if actor.id in presenters:
+        stands.add("presenter")
+    if actor.has("coordinator", row.organisation):
+        stands.add("coordinator")
+    if audience(row).invites(actor.roles):
+        stands.add("audience")
+    return frozenset(stands)
 
 
 def audience(row: Lecture) -> Audience:
