@@ -1,4 +1,4 @@
-"""Devices and players in calls: they come by HTTP with a token instead of a page, and hold a seat like everybody."""
+"""Devices and players in rooms: they come by HTTP with a token instead of a page, and hold a seat like everybody."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Devices:
             "begin": self.begin,
             "patch": self.patch,
             "end": self.end,
+            "present": self.present,
             "expel": self.expel,
         }
 
@@ -63,6 +64,7 @@ class Devices:
             command = "ingest" if direction == "publish" else "play"
             answer = await self._media.call(room, command, participant=seat, session=session, sdp=sdp)
             found = self._rooms.setdefault(room, Room(room, call.kind, call.subject, call.recording))
+            found.adopt(call.recording)
             person = found.people.setdefault(seat, Person(seat))
             person.seat_device(token, label, session)
             sends = answer["kinds"] if direction == "publish" else []
@@ -90,6 +92,11 @@ class Devices:
                 del found.people[seat]
                 await self._show(found)
         return {}
+
+    async def present(self, room: str) -> Json:
+        """Whose seats are taken now. -> {"tokens": ids}"""
+        found = self._rooms.get(room)
+        return {"tokens": [each["id"] for each in found.public_devices() if each["connected"]] if found else []}
 
     async def expel(self, tokens: Collection[str], room: str = "") -> Json:
         """Take the seats that were taken with these tokens, and their media with them."""

@@ -128,6 +128,8 @@ class Gateway:
         """A recording's wanted state changed (LiveRooms)."""
         if self._relay is None or (node := await self._owner_or_self(room)) == self._node:
             await self._rooms.record(room, action)
+            if self._relay is not None and not self._rooms.has(room):  # a lecture that nobody is in has no place yet
+                await self._relay.release(room)
         else:
             await self._relay.ask(node, {"call": {"do": "record", "room": room, "action": action}})
 

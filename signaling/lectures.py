@@ -69,6 +69,7 @@ class Lectures:
         self._woken = asyncio.Event()
         self._counted: dict[str, int] = {}
         self._pictures: dict[str, str] = {}
+        self._devices: dict[str, list[Json]] = {}
         self.handlers: dict[str, Callable[[Actor, str, Any], Awaitable[Json]]] = {
             "lecture.watch": self.watch,
             "lecture.unwatch": lambda _, sid, message: self.unwatch(sid, message),
@@ -138,6 +139,18 @@ class Lectures:
         """The recording has a track more, or one that ended: players look at it again."""
         told = {"id": lecture_id, "version": None, "what": "tracks"}
         await self._groups.to_group(f"lecture:{lecture_id}", "lecture", told)
+
+    async def devices(self, lecture_id: str, devices: list[Json]) -> None:
+        """Which encoders are connected; told to hosts alone, and only what is new."""
+        if self._devices.get(lecture_id, []) == devices:
+            return
+        if devices:
+            self._devices[lecture_id] = devices
+        else:
+            del self._devices[lecture_id]
+        told = {"lecture": lecture_id, "devices": devices}
+        for language in LANGUAGES:
+            await self._groups.to_group(f"lecture:{lecture_id}:hosts:{language}", "lecture.devices", told)
 
     # ------------------------------------------------------------------ inside
 

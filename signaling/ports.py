@@ -36,7 +36,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call or lecture in progress, as the database has it."""
+    """A call or lecture in progress, or a lecture that encoders may enter ahead of it, as the database has it."""
 
     room: str
     kind: Kind
@@ -99,6 +99,9 @@ class Viewers(Protocol):
 
     async def tracks(self, lecture_id: str) -> None:
         """Something is sent from now on, or no longer: a screen, somebody on the stage."""
+
+    async def devices(self, lecture_id: str, devices: list[Json]) -> None:
+        """The encoders that have a seat now, before it is live too: its hosts want to know."""
 
 
 class Speaker(Protocol):

@@ -80,7 +80,7 @@ class Room:
     subject: str
     """Id of the consultation, or of the lecture."""
     recording: str | None
-    """Id of the recording, when the patient agreed to one."""
+    """Id of the recording, when the patient agreed to one; a lecture has one once it is live."""
     mark: RecordingMark = "off"
     mark_reason: str | None = None
     told: Literal["start", "pause"] | None = None
@@ -91,6 +91,31 @@ class Room:
     def public_people(self) -> list[dict[str, Any]]:
         """Everybody with a seat, in the order in which they came."""
         return [person.public() for person in self.people.values()]
+
+    @property
+    def live(self) -> bool:
+        """Whether this is a lecture on the air: before that an encoder may wait in it."""
+        return self.kind == "lecture" and self.recording is not None
+
+    @property
+    def occupied(self) -> bool:
+        """Whether somebody is here for whom it has to go on. An encoder can be all there is of a lecture's presenters,
+        but no call is a device's."""
+        return any(
+            person.sid is not None or (self.kind == "lecture" and bool(person.token)) for person in self.people.values()
+        )
+
+    def public_devices(self) -> list[dict[str, Any]]:
+        """As `lecture.devices` shows them."""
+        return [
+            {"id": person.token, "name": person.name, "connected": person.connected}
+            for person in self.people.values()
+            if person.token
+        ]
+
+    def adopt(self, recording: str | None) -> None:
+        """Take note of the recording that the rows have; it is never exchanged for another."""
+        self.recording = self.recording or recording
 
     def by_sid(self, sid: str) -> Person | None:
         """Whose connection this is."""

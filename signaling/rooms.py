@@ -24,8 +24,8 @@ SEAT_KEPT = 120.0
 """Seconds that a seat waits for somebody who lost the line; as long as the media plane keeps their keys."""
 CLOSED_WITHIN = 1.0
 """Seconds that a hang-up waits until everything behind it is done; the rest is done all the same."""
-_MARKS: dict[str, RecordingMark] = {"resume": "on", "stop": "paused"}
-"""What an action of the GP makes of the recording; every other one ends it."""
+_MARKS: dict[str, RecordingMark] = {"begin": "on", "resume": "on", "stop": "paused"}
+"""What a lecture's start, or an action of the GP, makes of the recording; every other one ends it."""
 
 
 class Rooms:
@@ -76,6 +76,7 @@ class Rooms:
             room = self._rooms.get(message.room)
             if room is None:
                 room = self._rooms[message.room] = Room(ticket.room, ticket.kind, ticket.subject, ticket.recording)
+            room.adopt(ticket.recording)
             seat = participant_id(room.id, actor.id)
             person = room.people.get(seat)
             known = person is not None and person.has_media
@@ -206,15 +207,19 @@ class Rooms:
                         await self._speaker.to_person(person.sid, "room.ended", over)
                     await self._speaker.exit(person.sid, room_id)
                     self._by_sid.get(person.sid, set()).discard(room_id)
+            if room is not None and room.kind == "lecture":
+                await self._viewers.devices(room.subject, [])
             if recording is not None:
                 self._recordings.seal(room_id, recording, over=True)
             self._tasks.spawn(self._tell_worker(room_id, "close_room"), "close-room")
 
     async def record(self, room_id: str, action: str) -> None:
-        """The GP stopped or resumed the recording, or the patient withdrew: the row says so already."""
+        """A recording was stopped, resumed or withdrawn, or a lecture's began: the row says so already."""
         async with self._locks.of(room_id):
             room = self._rooms.get(room_id)
             if room is not None:
+                if action == "begin" and (call := await self._running(room_id)) is not None:
+                    room.adopt(call.recording)
                 await self._recordings.obey(room, _MARKS.get(action, "off"))
 
     async def unseat(self, room_id: str, practitioner: str) -> None:
@@ -252,6 +257,8 @@ class Rooms:
             return
         person = room.people.get(str(event.get("participant"))) if room else None
         if room is None or person is None:
+            if room is not None and kind == "peer":
+                await self._show_picture(room)  # whoever left sends nothing any more
             return
         if kind == "offer" and person.sid is not None:
             offer = {name: event[name] for name in ("room", "session", "version", "sdp", "tracks")}
@@ -262,7 +269,7 @@ class Rooms:
             person.lines[event["direction"]] = event["state"]
             if person.sid is not None:
                 await self._speaker.to_person(person.sid, "line", {"room": room.id, **person.line})
-        elif kind == "publication" and room.kind == "lecture":
+        elif kind == "publication" and room.live:
             await self._viewers.tracks(room.subject)
         elif kind == "peer":
             before = person.connected
@@ -304,6 +311,8 @@ class Rooms:
                 await self.close(room_id, room.kind, room.subject, room.recording, None, "hung-up")
         for room_id in known & running.keys():
             room = self._rooms.get(room_id)
+            if room is not None:
+                room.adopt(running[room_id].recording)
             if room is not None and self._recordings.differs(room, running[room_id].mark):
                 async with self._locks.of(room_id):
                     if (call := await self._running(room_id)) is not None:
@@ -314,9 +323,7 @@ class Rooms:
         """End the calls that everybody left long ago, so that their specialist is free again. Called now and then."""
         for call in await self._calls.running():
             room_id, room = call.room, self._rooms.get(call.room)
-            if (
-                room is not None and any(person.sid is not None for person in room.people.values())
-            ) or not await self._owns(room_id):
+            if (room is not None and room.occupied) or not await self._owns(room_id):
                 self._empty_since.pop(room_id, None)
             elif now - self._empty_since.setdefault(room_id, now) >= self._empty_limit:
                 self._empty_since.pop(room_id, None)
@@ -364,7 +371,7 @@ class Rooms:
 
     async def _show_picture(self, room: Room) -> None:
         """Viewers of a lecture are told when nothing comes in any more, and when it does again."""
-        if room.kind == "lecture":
+        if room.live:
             sending = any(person.peers.get("publish") == "connected" for person in room.people.values())
             await self._viewers.picture(room.subject, "on" if sending else "away")
 
@@ -393,6 +400,7 @@ class Rooms:
                         self._await_return(room, person)
             if room is None:
                 return
+            room.adopt(call.recording)
             await self.devices.restore(room, seats)
             for seat in seats.keys() - room.people.keys():  # they left while nobody could tell the worker
                 await self._tell_worker(room_id, "leave", participant=seat)
@@ -417,3 +425,5 @@ class Rooms:
 
     async def _show_people(self, room: Room) -> None:
         await self._speaker.to_room(room.id, "room.people", {"room": room.id, "people": room.public_people()})
+        if room.kind == "lecture":
+            await self._viewers.devices(room.subject, room.public_devices())

@@ -7,7 +7,7 @@ from signaling.room import Kind
 from tele.domain.access import Actor
 from tele.domain.refusals import Conflict, Unknown
 from tele.domain.seat import device_id
-from tele.services import ingest, messages
+from tele.services import ingest, ingest_subjects, messages
 from tele.services.case_rows import load_people
 from tele.services.context import Services
 from tele.services.encounters import Encounters
@@ -65,13 +65,6 @@ class CaseDesk:
         line = await messages.post(self._services, actor, consultation, text, client_id)
         return line.model_dump(mode="json", by_alias=True)
 
-    async def devices(self, room: str, kind: Kind, subject: str) -> list[KnownDevice]:
-        """The seats of all devices that were ever let in there."""
-        return [
-            KnownDevice(device_id(room, token), token, label, direction == "publish")
-            for token, (label, direction) in (await ingest.labels(self._services, subject)).items()
-        ]
-
     async def file_in_case(self, consultation: str, file: str) -> bool:
         """Whether this file belongs to the case."""
         return await self._encounters.has_file(consultation, file)
@@ -99,9 +92,13 @@ class LectureDesk:
         return Ticket(room, "lecture", lecture.room, actor.name, seat, lecture.recording, "on", ())
 
     async def running(self) -> list[RunningCall]:
-        """Every lecture on the air."""
-        on_air = await self._broadcasts.running()
-        return [RunningCall(each.room, "lecture", each.room, each.recording, "on") for each in on_air]
+        """Every lecture on the air, and those whose encoders may be here ahead of it: nothing is recorded of them."""
+        awaited = await ingest.awaited(self._services)  # first: one that goes live in between is found the second time
+        on_air = {each.room: each for each in await self._broadcasts.running()}
+        return [
+            *(RunningCall(room, "lecture", room, None, "off") for room in awaited if room not in on_air),
+            *(RunningCall(room, "lecture", room, each.recording, "on") for room, each in on_air.items()),
+        ]
 
     async def came(self, actor: Actor, lecture: str) -> tuple[str, bool]:
         """Somebody begins to watch (signaling's `Audience`)."""
@@ -121,7 +118,7 @@ class Desk:
 
     def __init__(self, services: Services, encounters: Encounters, broadcasts: Broadcasts) -> None:
         self._cases = CaseDesk(services, encounters)
-        self._encounters, self._broadcasts = encounters, broadcasts
+        self._services, self._encounters, self._broadcasts = services, encounters, broadcasts
         self.lectures = LectureDesk(services, broadcasts)
 
     async def ticket(self, actor: Actor, room: str) -> Ticket:
@@ -152,7 +149,11 @@ class Desk:
 
     async def devices(self, room: str, kind: Kind, subject: str) -> list[KnownDevice]:
         """The seats of all devices that were ever let in there."""
-        return await self._cases.devices(room, kind, subject)
+        known = await ingest.labels(self._services, ingest_subjects.of(kind, subject))
+        return [
+            KnownDevice(device_id(room, token), token, label, direction == "publish")
+            for token, (label, direction) in known.items()
+        ]
 
     async def file_in_case(self, consultation: str, file: str) -> bool:
         """Whether this file belongs to the case; a lecture has none."""

@@ -44,7 +44,7 @@ class LiveRooms(Protocol):
         """The call, or the lecture, is over for everybody."""
 
     async def record(self, room_id: str, action: str) -> None:
-        """The recording's wanted state changed: stop, resume or withdraw."""
+        """The recording's wanted state changed: stop, resume or withdraw; a lecture that goes live has one: begin."""
 
     async def unseat(self, room_id: str, practitioner: str) -> None:
         """Somebody may be in it no longer: their media stops."""

@@ -1,4 +1,4 @@
-"""Tokens of devices and players: made by who takes part in a call, shown once, revocable, and checked at each use."""
+"""Tokens of devices and players: made by who takes part, shown once, revocable, and checked at each use."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tele.domain.access import Action, Actor, allows
+from tele.domain.access import Actor
+from tele.domain.lecture import EARLY
 from tele.domain.refusals import Conflict, SignedOut, Unknown
-from tele.services.cases import find, relation_to
 from tele.services.context import Services
+from tele.services.ingest_subjects import Kind, Subject, subject_of
 from tele.services.sign_in import actor_of, hash_token
 from tele.store import audit
-from tele.store.tables import Encounter, IngestToken, Practitioner, ServiceRequest
+from tele.store.tables import IngestToken, Lecture, Practitioner
 
 log = structlog.get_logger(__name__)
 
 Direction = Literal["publish", "play"]
 MOST: Final = 20
-"""Tokens of one case that count at the same time."""
+"""Tokens of one case or lecture that count at the same time."""
 TOUCH: Final = timedelta(seconds=60)
 """`last_used_at` is written at most this often."""
 
@@ -40,10 +41,11 @@ class TokenView(BaseModel):
     created_by: str = Field(description="Id of who made it.")
     expires_at: datetime
     last_used_at: datetime | None
+    connected: bool = Field(description="Whether something is connected with it now.")
 
 
 class TokenList(BaseModel):
-    """The tokens of a case that still count, oldest first."""
+    """The tokens of a case or lecture that still count, oldest first."""
 
     items: list[TokenView]
 
@@ -54,6 +56,7 @@ class Grant:
 
     token: str
     """The token's id."""
+    kind: Kind
     room: str
     label: str
     language: str
@@ -63,62 +66,66 @@ class LiveDevices(Protocol):
     """The rooms, as far as devices are in them."""
 
     async def device(self, room: str, act: str, **arguments: Any) -> dict[str, Any]:
-        """Carry out `begin`, `patch`, `end` or `expel`, wherever the room is. Raises exceptions with a `code`."""
+        """Carry out `begin`, `patch`, `end`, `present` or `expel`, wherever the room is.
+
+        Raises exceptions with a `code`.
+        """
 
 
 async def create_token(
-    services: Services, actor: Actor, consultation: str, direction: Direction, label: str, lifetime: timedelta
+    services: Services, actor: Actor, subject: Subject, direction: Direction, label: str, lifetime: timedelta
 ) -> tuple[str, str, TokenView]:
-    """Make a token for the call that runs now: the token itself, the room, and what the list shows of it.
+    """Make a token for what can be entered now: the token itself, the room, and what the list shows of it.
 
-    Raises Conflict("no-call") without a call and Conflict("too-many-tokens").
+    Raises Conflict("no-call") without a call, Conflict("lecture-not-now") and Conflict("too-many-tokens").
     """
     now, token = services.clock(), secrets.token_urlsafe(32)
     async with services.database.transaction() as tx:
-        await find(tx, actor, consultation, Action.CONNECT_DEVICE, lock=True)
-        running = select(Encounter.id).where(Encounter.request == consultation, Encounter.status == "in-progress")
-        room = await tx.scalar(running)
+        await subject.check(tx, services, actor, lock=True)
+        room = await subject.room(tx, now)
         if room is None:
             raise Conflict("no-call")
-        held = await tx.scalar(select(func.count()).select_from(IngestToken).where(*_alive(now, consultation)))
+        held = await tx.scalar(select(func.count()).select_from(IngestToken).where(*_alive(now, subject)))
         if (held or 0) >= MOST:
             raise Conflict("too-many-tokens")
         row = IngestToken(
-            id=services.new_id(), token_hash=hash_token(token), request=consultation, direction=direction, label=label,
-            created_by=actor.id, created_at=now, expires_at=now + lifetime, revoked_at=None, last_used_at=None,
+            id=services.new_id(), token_hash=hash_token(token), direction=direction, label=label, created_by=actor.id,
+            created_at=now, expires_at=now + lifetime, revoked_at=None, last_used_at=None, **subject.columns(),
         )  # fmt: skip
         tx.add(row)
         audit.record(
-            tx, actor=actor, action="ingest-token.create", subject_type="consultation", subject_id=consultation,
+            tx, actor=actor, action="ingest-token.create", subject_type=subject.kind, subject_id=subject.id,
             at=now, id=services.new_id(),
             details={"token": row.id, "direction": direction, "expires": row.expires_at.isoformat()},
         )  # fmt: skip
     return token, room, _view(row)
 
 
-async def list_tokens(services: Services, actor: Actor, consultation: str) -> TokenList:
-    """The tokens of this case that still count."""
+async def list_tokens(services: Services, actor: Actor, subject: Subject, devices: LiveDevices | None) -> TokenList:
+    """The tokens that still count, and which of them have something connected."""
+    now = services.clock()
     async with services.database.reading() as tx:
-        await find(tx, actor, consultation, Action.CONNECT_DEVICE)
-        rows = select(IngestToken).where(*_alive(services.clock(), consultation))
-        found = await tx.scalars(rows.order_by(IngestToken.created_at, IngestToken.id))
-        return TokenList(items=[_view(row) for row in found])
+        await subject.check(tx, services, actor)
+        room = await subject.room(tx, now)
+        rows = select(IngestToken).where(*_alive(now, subject))
+        found = list(await tx.scalars(rows.order_by(IngestToken.created_at, IngestToken.id)))
+    present = await _present(devices, room) if devices is not None and room is not None and found else frozenset()
+    return TokenList(items=[_view(row, row.id in present) for row in found])
 
 
 async def revoke_token(
-    services: Services, actor: Actor, consultation: str, token: str, devices: LiveDevices | None
+    services: Services, actor: Actor, subject: Subject, token: str, devices: LiveDevices | None
 ) -> None:
     """End a token and whatever entered with it. Raises Unknown for one that does not count any more."""
     now = services.clock()
     async with services.database.transaction() as tx:
-        await find(tx, actor, consultation, Action.CONNECT_DEVICE, lock=True)
-        change = update(IngestToken).where(IngestToken.id == token, *_alive(now, consultation))
+        await subject.check(tx, services, actor, lock=True)
+        change = update(IngestToken).where(IngestToken.id == token, *_alive(now, subject))
         if (await tx.scalar(change.values(revoked_at=now).returning(IngestToken.id))) is None:
             raise Unknown
-        running = select(Encounter.id).where(Encounter.request == consultation, Encounter.status == "in-progress")
-        room = await tx.scalar(running)
+        room = await subject.room(tx, now)
         audit.record(
-            tx, actor=actor, action="ingest-token.revoke", subject_type="consultation", subject_id=consultation,
+            tx, actor=actor, action="ingest-token.revoke", subject_type=subject.kind, subject_id=subject.id,
             at=now, id=services.new_id(), details={"token": token},
         )  # fmt: skip
     if devices is not None and room is not None:
@@ -128,11 +135,11 @@ async def revoke_token(
             log.exception("ingest.expel_failed", room=room)
 
 
-async def admit(services: Services, token: str, room: str, direction: Direction) -> Grant:
+async def admit(services: Services, token: str, kind: Kind, room: str, direction: Direction) -> Grant:
     """Who may enter with this token, which came in a request to this room.
 
-    Raises SignedOut("wrong-token") for a token that does not count, Unknown when the room is not this token's or does
-    not run.
+    Raises SignedOut("wrong-token") for a token that does not count, Unknown when the room is not this token's or is
+    over, Conflict("lecture-not-now") when it was put off.
     """
     now = services.clock()
     async with services.database.reading() as tx:
@@ -140,12 +147,11 @@ async def admit(services: Services, token: str, room: str, direction: Direction)
         maker = await _maker(tx, row, now) if row else None
         if row is None or maker is None:
             raise SignedOut("wrong-token")
-        encounter = await tx.get(Encounter, room)
-        if encounter is None or encounter.request != row.request or row.direction != direction:
+        subject = subject_of(row)
+        if subject.kind != kind or row.direction != direction:
             raise Unknown
-        if encounter.status != "in-progress":
-            raise Unknown("call-over")
-        grant = Grant(row.id, room, row.label, maker.language)
+        await subject.enter(tx, room, now)
+        grant = Grant(row.id, kind, room, row.label, maker.language)
     if row.last_used_at is None or now - row.last_used_at >= TOUCH:
         async with services.database.transaction() as tx:
             await tx.execute(update(IngestToken).where(IngestToken.id == row.id).values(last_used_at=now))
@@ -156,8 +162,9 @@ async def note_session(services: Services, grant: Grant, action: Literal["begin"
     """Put a device's coming or going by its own request into the audit trail."""
     async with services.database.transaction() as tx:
         audit.record(
-            tx, actor=None, action=f"device.{action}", subject_type="encounter", subject_id=grant.room,
-            at=services.clock(), id=services.new_id(), details={"token": grant.token},
+            tx, actor=None, action=f"device.{action}", subject_id=grant.room, at=services.clock(),
+            subject_type="encounter" if grant.kind == "consultation" else "lecture",
+            id=services.new_id(), details={"token": grant.token},
         )  # fmt: skip
 
 
@@ -166,19 +173,43 @@ async def alive(services: Services, tokens: Collection[str]) -> set[str]:
     now = services.clock()
     async with services.database.reading() as tx:
         rows = (await tx.scalars(select(IngestToken).where(IngestToken.id.in_(tokens)))).all()
-        return {row.id for row in rows if await _maker(tx, row, now) is not None}
+        return {
+            row.id
+            for row in rows
+            if await _maker(tx, row, now) is not None and await subject_of(row).room(tx, now) is not None
+        }
 
 
-async def labels(services: Services, consultation: str) -> dict[str, tuple[str, Direction]]:
-    """Label and direction of every token that this case ever had, by id."""
+async def awaited(services: Services) -> list[str]:
+    """Lectures that can go live and have a token that counts: an encoder may connect to them ahead of it."""
+    now = services.clock()
+    token = IngestToken
     async with services.database.reading() as tx:
-        return await labels_of(tx, consultation)
+        planned = select(Lecture.id).where(Lecture.status == "planned", Lecture.starts_at <= now + EARLY)
+        holds = select(token.lecture).where(
+            token.lecture.is_not(None), token.revoked_at.is_(None), token.expires_at > now
+        )  # fmt: skip
+        return list(await tx.scalars(planned.where(Lecture.id.in_(holds))))
 
 
-async def labels_of(tx: AsyncSession, consultation: str) -> dict[str, tuple[str, Direction]]:
+async def labels(services: Services, subject: Subject) -> dict[str, tuple[str, Direction]]:
+    """Label and direction of every token that it ever had, by id."""
+    async with services.database.reading() as tx:
+        return await labels_of(tx, subject)
+
+
+async def labels_of(tx: AsyncSession, subject: Subject) -> dict[str, tuple[str, Direction]]:
     """As `labels`, inside a transaction."""
-    rows = await tx.scalars(select(IngestToken).where(IngestToken.request == consultation))
+    rows = await tx.scalars(select(IngestToken).where(subject.tokens()))
     return {row.id: (row.label, row.direction) for row in rows}  # type: ignore[misc]
+
+
+async def _present(devices: LiveDevices, room: str) -> frozenset[str]:
+    try:
+        return frozenset((await devices.device(room, "present"))["tokens"])
+    except Exception:  # the list is worth more than a mark in it
+        log.exception("ingest.present_unknown", room=room)
+        return frozenset()
 
 
 async def _maker(tx: AsyncSession, row: IngestToken, now: datetime) -> Practitioner | None:
@@ -186,20 +217,17 @@ async def _maker(tx: AsyncSession, row: IngestToken, now: datetime) -> Practitio
     if row.revoked_at is not None or row.expires_at <= now:
         return None
     person = await tx.get(Practitioner, row.created_by)
-    request = await tx.get(ServiceRequest, row.request)
-    if person is None or request is None or not person.active:
+    if person is None or not person.active:
         return None
-    actor = await actor_of(tx, person, "")
-    return person if allows(actor, Action.CONNECT_DEVICE, await relation_to(tx, actor, request)) else None
+    return person if await subject_of(row).grants(tx, await actor_of(tx, person, "")) else None
 
 
-def _alive(now: datetime, consultation: str) -> tuple[Any, ...]:
-    row = IngestToken
-    return row.request == consultation, row.revoked_at.is_(None), row.expires_at > now
+def _alive(now: datetime, subject: Subject) -> tuple[Any, ...]:
+    return subject.tokens(), IngestToken.revoked_at.is_(None), IngestToken.expires_at > now
 
 
-def _view(row: IngestToken) -> TokenView:
+def _view(row: IngestToken, connected: bool = False) -> TokenView:
     return TokenView(
-        id=row.id, direction=row.direction, label=row.label, created_at=row.created_at,
-        created_by=row.created_by, expires_at=row.expires_at, last_used_at=row.last_used_at,
+        id=row.id, direction=row.direction, label=row.label, created_at=row.created_at, created_by=row.created_by,
+        expires_at=row.expires_at, last_used_at=row.last_used_at, connected=connected,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.seat import device_id, participant_id
 from tele.services.ingest import labels_of
+from tele.services.ingest_subjects import OfConsultation, Subject
 from tele.store.tables import Encounter, Page, ServiceRequest
 
 
@@ -23,10 +24,15 @@ async def with_people(
     rung = await tx.scalars(select(Page.practitioner).where(Page.request == request.id).distinct())
     people = {request.requester, *rung, *([request.accepted_by] if request.accepted_by else [])}
     seats = {participant_id(encounter.id, person): person for person in people}
-    labels = await labels_of(tx, request.id)
-    devices = {device_id(encounter.id, token): {"id": token, "label": each[0]} for token, each in labels.items()}
+    devices = await devices_in(tx, OfConsultation(request.id), encounter.id)
     tracks = [
         {**track, "practitioner": seats.get(track.get("participant")), "device": devices.get(track.get("participant"))}
         for track in summary.get("tracks", [])
     ]
     return {**summary, "tracks": tracks}
+
+
+async def devices_in(tx: AsyncSession, subject: Subject, room: str) -> dict[str, dict[str, str]]:
+    """Id and label of the token of every device that could have had a seat there, by seat."""
+    labels = await labels_of(tx, subject)
+    return {device_id(room, token): {"id": token, "label": label} for token, (label, _) in labels.items()}

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of every JSON route, made from the routes themselves."""
+"""The OpenAPI 3.1 document of every JSON route, made from the routes themselves, and of WHIP and WHEP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from tele import __version__
+from tele.web import openapi_media
 from tele.web.api import ROUTES, TO_ALL, Call, NoReply, Route, route
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -52,6 +53,7 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
     for each in routes:
         if each.path.startswith("/api/"):
             paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, names)
+    paths |= openapi_media.paths(_problem(names))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -62,7 +64,10 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "tele_session"}},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "tele_session"},
+                "ingest": openapi_media.BEARER,
+            },
         },
         "security": [{"session": []}],
     }

@@ -1,7 +1,8 @@
-"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep-03): devices send into a room, players receive, by a bearer token.
+"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep-03): devices send into a call or lecture, players receive a call.
 
-Both are one exchange over HTTP: an offer is posted, the answer comes back with the address of the session, which takes
-ICE changes by PATCH and ends by DELETE. No cookie counts here and no other site's page can come in: there is no CORS.
+Both are one exchange over HTTP, admitted by a bearer token: an offer is posted, the answer comes back with the address
+of the session, which takes ICE changes by PATCH and ends by DELETE. No cookie counts here and no other site's page can
+come in: there is no CORS.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import functools
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from aiohttp import web
 from limits import RateLimitItem, parse
@@ -21,6 +23,7 @@ from tele.domain.ids import is_id
 from tele.domain.refusals import Invalid, Refusal, SignedOut, TooLarge, TooMany, Unavailable, Unknown, WrongType
 from tele.services import ingest
 from tele.services.ingest import Direction, Grant
+from tele.services.ingest_subjects import Kind
 from tele.web import api, problems
 from tele.web.api import SERVICES, pieces
 from tele.web.ingest import DEVICES
@@ -44,13 +47,31 @@ _SESSION_ALLOWS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way in: what is spoken there, who sends, and into what."""
+
+    protocol: Literal["whip", "whep"]
+    direction: Direction
+    kind: Kind
+    path: str
+    """Of the endpoint, with the one gap `{room}` or `{lecture}`; a session's is one step longer."""
+    gap: str
+
+
+DOORS: Final = (
+    Door("whip", "publish", "consultation", "/whip/room/{room}", "room"),
+    Door("whep", "play", "consultation", "/whep/room/{room}", "room"),
+    Door("whip", "publish", "lecture", "/whip/{lecture}", "lecture"),  # a lecture's viewers have HLS
+)
+
+
 def attach(app: web.Application) -> None:
-    """Serve both protocols; each request is admitted here by its token, so that no session is asked for."""
+    """Open every door; each request is admitted there by its token, so that no session is asked for."""
     pace = _Pace()
-    for protocol, direction in (("whip", "publish"), ("whep", "play")):
-        endpoint = _Endpoint(protocol, direction, pace)  # type: ignore[arg-type]
-        path = f"/{protocol}/room/{{room}}"
-        for address, handler in ((path, endpoint.endpoint), (path + "/{session}", endpoint.session)):
+    for door in DOORS:
+        endpoint = _Endpoint(door, pace)
+        for address, handler in ((door.path, endpoint.endpoint), (door.path + "/{session}", endpoint.session)):
             app.router.add_route("*", address, _answering(handler))
             api.declare_open(app, "*", address)
 
@@ -91,11 +112,10 @@ class _Pace:
 
 
 class _Endpoint:
-    """One protocol. RFC 9725 §4 and the WHEP draft §4 are the same here but for who sends."""
+    """What stands behind a door. RFC 9725 §4 and the WHEP draft §4 are the same here but for who sends."""
 
-    def __init__(self, protocol: str, direction: Direction, pace: _Pace) -> None:
-        self._protocol = protocol
-        self._direction = direction
+    def __init__(self, door: Door, pace: _Pace) -> None:
+        self._door = door
         self._pace = pace
 
     async def endpoint(self, request: web.Request) -> web.Response:
@@ -127,12 +147,12 @@ class _Endpoint:
         sdp = await _body(request, SDP)
         await self._pace.count(grant.token)
         answer = await self._call(
-            request, grant, "begin", label=grant.label, direction=self._direction, sdp=sdp
+            request, grant, "begin", label=grant.label, direction=self._door.direction, sdp=sdp
         )  # fmt: skip
         await ingest.note_session(request.app[SERVICES], grant, "begin")
-        origin = request.app[EDGE].origin(request)
+        endpoint = self._door.path.format(**{self._door.gap: grant.room})
         response = web.Response(status=201, body=answer["sdp"].encode(), headers={"Content-Type": SDP})
-        response.headers["Location"] = f"{origin}/{self._protocol}/room/{grant.room}/{answer['session']}"
+        response.headers["Location"] = f"{request.app[EDGE].origin(request)}{endpoint}/{answer['session']}"
         response.headers["ETag"] = f'"{answer["etag"]}"'
         response.headers["Accept-Patch"] = FRAGMENT
         response.headers["Cache-Control"] = "no-store"
@@ -174,16 +194,19 @@ class _Endpoint:
         bearer = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
         if bearer is None:
             raise SignedOut("token-expected")
-        room = request.match_info["room"]
+        room = request.match_info[self._door.gap]
         return await ingest.admit(
-            request.app[SERVICES], bearer[1], room if is_id(room) else "", self._direction
+            request.app[SERVICES], bearer[1], self._door.kind, room if is_id(room) else "", self._door.direction
         )  # fmt: skip
 
     async def _call(self, request: web.Request, grant: Grant, act: str, **arguments: Any) -> dict[str, Any]:
         try:
             return await request.app[DEVICES].device(grant.room, act, token=grant.token, **arguments)
         except Exception as error:
-            refusal = _REFUSALS.get(str(getattr(error, "code", "")))
+            code = str(getattr(error, "code", ""))
+            if code == "room-ended":
+                raise Unknown("call-over" if grant.kind == "consultation" else "lecture-over") from error
+            refusal = _REFUSALS.get(code)
             if refusal is None:
                 raise
             raise refusal() from error
@@ -194,7 +217,6 @@ _REFUSALS: Final[dict[str, Callable[[], Refusal]]] = {
     "unacceptable-sdp": lambda: Invalid("unacceptable-sdp"),
     "stale-ice": PreconditionFailed,
     "not-found": Unknown,
-    "room-ended": lambda: Unknown("call-over"),
     "no-such-room": Unknown,
     "no-such-participant": Unknown,
     "no-such-session": Unknown,

@@ -21,7 +21,14 @@ async def test_the_document_describes_every_json_route(house: House) -> None:
     document = await reply.json()
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
-    described = {(method.upper(), path) for path, each in document["paths"].items() for method in each}
+    paths = document["paths"]
+    described = {(method.upper(), path) for path in paths if path.startswith("/api/") for method in paths[path]}
+    media = {path: set(methods) for path, methods in paths.items() if not path.startswith("/api/")}
+    endpoint, session = {"post", "options"}, {"patch", "delete", "options"}
+    for door in ("/whip/{lecture}", "/whip/room/{room}", "/whep/room/{room}"):
+        assert media.pop(door) == endpoint and media.pop(door + "/{session}") == session
+        assert paths[door]["post"]["security"] == [{"ingest": []}]
+    assert not media
     assert described == {(each.method, each.path) for each in house.app[api.ROUTES] if each.path.startswith("/api/")}
     names = [each["operationId"] for path in document["paths"].values() for each in path.values()]
     assert len(names) == len(set(names))

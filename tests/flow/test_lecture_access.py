@@ -24,6 +24,9 @@ TABLE: dict[tuple[str, str], tuple[frozenset[str], Any]] = {
     ("PATCH", TALK): (HOSTS, {"summary": "More"}),
     ("POST", f"{TALK}/cancel"): (HOSTS, None),
     ("POST", f"{TALK}/go-live"): (PRESENTER, {"consent": "2026-1"}),
+    ("POST", f"{TALK}/ingest-tokens"): (PRESENTER, {"label": "OBS"}),
+    ("GET", f"{TALK}/ingest-tokens"): (PRESENTER, None),
+    ("DELETE", f"{TALK}/ingest-tokens/{{ingest_token}}"): (PRESENTER, None),
     ("PUT", f"{TALK}/deck"): (HOSTS, {"file": None}),
     ("GET", f"{TALK}/cover"): (INVITED, None),
     ("GET", f"{TALK}/slides/{{file}}/{{page}}"): (INVITED, None),
@@ -71,7 +74,7 @@ async def test_every_route_of_lectures_by_every_role(house: House) -> None:
 
     async def call(name: str | None, method: str, path: str, body: Any) -> int:
         place = path.replace("{lecture}", lecture).replace("{page}", "1")
-        for thing in ("file", "question", "poll", "line"):
+        for thing in ("file", "question", "poll", "line", "ingest_token"):
             place = place.replace("{" + thing + "}", "none")
         reply = await (await house.client(name)).request(method, place, json=body)
         return reply.status

@@ -15,7 +15,9 @@ from tele.domain.refusals import Conflict, FieldError, Invalid, Unknown
 from tele.domain.seat import participant_id
 from tele.services.context import Services
 from tele.services.encounters import LiveRooms
+from tele.services.ingest_subjects import OfLecture
 from tele.services.lectures.found import changed, find, relate, touch
+from tele.services.recorded import devices_in
 from tele.store import audit
 from tele.store.tables import Lecture, LectureConsent, LecturePresenter, Practitioner, RaisedHand, Recording
 
@@ -67,6 +69,8 @@ class Broadcasts:
             )  # fmt: skip
             self._audit(tx, actor, row.id, "lecture.go-live")
         await changed(self._services, row, "live")
+        if self._rooms is not None:  # where an encoder waits, it is on the air from now on
+            await _follows(self._rooms.record(row.id, "begin"), row.id)
 
     async def end(self, actor: Actor, lecture_id: str) -> None:
         """End for everybody; the replay is at the same address. A second end changes nothing and is no mistake."""
@@ -80,6 +84,11 @@ class Broadcasts:
             ended = await self._end(tx, lecture_id, actor)
         if ended is not None:
             await self._after_end(*ended, by=name, reason="ended")
+
+    async def called_off(self, lecture_id: str) -> None:
+        """A planned lecture will not take place: encoders that wait in its room are out. The row says so already."""
+        if self._rooms is not None:
+            await _follows(self._rooms.close(lecture_id, "lecture", lecture_id, None, None, "cancelled"), lecture_id)
 
     async def agree(self, tx: AsyncSession, actor: Actor, lecture: str, form: str | None) -> None:
         """Note that somebody agrees to be broadcast and recorded. Raises Invalid, naming `consent`."""
@@ -198,11 +207,15 @@ class Broadcasts:
 
 
 async def with_presenters(tx: AsyncSession, summary: dict[str, Any], row: Lecture) -> dict[str, Any]:
-    """The recorder's summary with `practitioner` added to each track; None for a seat of a device."""
+    """The recorder's summary with `practitioner` added to each track, or `device` (id and label of its token)."""
     beside = await tx.scalars(select(LecturePresenter.practitioner).where(LecturePresenter.lecture == row.id))
     guests = await tx.scalars(select(RaisedHand.practitioner).where(RaisedHand.lecture == row.id))
     seats = {participant_id(row.id, person): person for person in {row.speaker, *beside, *guests}}
-    tracks = [{**track, "practitioner": seats.get(track.get("participant"))} for track in summary.get("tracks", [])]
+    devices = await devices_in(tx, OfLecture(row.id), row.id)
+    tracks = [
+        {**track, "practitioner": seats.get(track.get("participant")), "device": devices.get(track.get("participant"))}
+        for track in summary.get("tracks", [])
+    ]
     return {**summary, "tracks": tracks}
 
 

@@ -79,6 +79,16 @@ async def test_readers_of_each_language_and_hosts_hear_their_own(hall: Any) -> N
     assert lectures.watching(LECTURE) == 0
 
 
+async def test_hosts_alone_hear_of_encoders_and_of_what_is_new(hall: Any) -> None:
+    lectures, sockets, _ = hall
+    encoder = {"id": "token-1", "name": "OBS", "connected": True}
+    for devices in ([], [encoder], [encoder], [], []):
+        await lectures.devices(LECTURE, devices)
+    groups = {f"lecture:{LECTURE}:hosts:en", f"lecture:{LECTURE}:hosts:zh-CN"}
+    assert {group for group, _, _ in sockets.said} == groups
+    assert [payload["devices"] for group, _, payload in sockets.said if group.endswith("en")] == [[encoder], []]
+
+
 async def test_who_is_not_invited_hears_nothing(hall: Any) -> None:
     lectures, sockets, _ = hall
     with pytest.raises(SocketError, match="no such"):

@@ -122,6 +122,9 @@ class Watching:
     async def tracks(self, lecture_id: str) -> None:
         self._told.append((lecture_id, "tracks"))
 
+    async def devices(self, lecture_id: str, devices: list[Json]) -> None:
+        self._told.append((lecture_id, "+".join(each["name"] for each in devices)))
+
 
 class World:
     def __init__(self) -> None:
