@@ -14,7 +14,8 @@ class Ticker:
     """Calls `work(now)` every so many seconds, some milliseconds late at most. `clock` is the caller's own."""
 
     def __init__(self, every: float, work: Callable[[float], None], clock: Callable[[], float]) -> None:
-        self._every = every
+        self.every = every
+        """Seconds; a change counts from the next round on."""
         self._work = work
         self._clock = clock
         self._due = float("inf")
@@ -22,7 +23,7 @@ class Ticker:
 
     def start(self) -> None:
         """Begin, with the first round after one interval."""
-        self._due = self._clock() + self._every
+        self._due = self._clock() + self.every
         self._arm(self._clock())
 
     def stop(self) -> None:
@@ -50,7 +51,7 @@ class Ticker:
             self._arm(now)
 
     def _round(self, now: float) -> None:
-        following = self._due + self._every
-        self._due = following if following > now else now + self._every
+        following = self._due + self.every
+        self._due = following if following > now else now + self.every
         self._arm(now)
         self._work(now)

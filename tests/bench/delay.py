@@ -61,10 +61,11 @@ async def measure(people: int, seconds: float, wanted: float, core: int) -> dict
         everyone = Gathering(server, people=people, pictures=stamped(PACKETS, SIZE), sounds=[b"\x78" + bytes(79)])
         tasks.spawn(everyone.run(), "everyone")
         await load(server, everyone, wanted)
+        before = await server.counts()
         share, sent = await busy(server, everyone, seconds)
         delivered = everyone.delivered()
         delays = [delay for listener in everyone.listeners for delay in listener.delays]
-        counts = await server.counts()
+        counts = {name: count - before.get(name, 0) for name, count in (await server.counts()).items()}
     finally:
         await tasks.stop()
         await server.stop()
@@ -83,7 +84,7 @@ async def measure(people: int, seconds: float, wanted: float, core: int) -> dict
         "added_ms": {name: round(value * 1e3, 3) for name, value in added.items()},
         "promised_ms": {name: value * 1e3 for name, value in PROMISED.items()},
         "kept": all(added[name] <= most for name, most in PROMISED.items()),
-        "feedback_read": counts["transport_feedback_in"],
+        "counts": {name: count for name, count in counts.items() if count},
     }
 
 

@@ -22,6 +22,8 @@ MICROPHONE_EVERY: Final = 0.02
 OPUS, H264 = 111, 102
 EAR: Final = 4
 """Each so many-th listener decrypts and measures; to the server all are the same."""
+LONGEST: Final = 60.0
+"""Seconds that a packet can be on its way."""
 STAMP = struct.Struct("!BQ")
 """How the payload of a packet begins whose way is measured: the NAL unit's type, and when it was sent."""
 
@@ -64,7 +66,9 @@ class Listener(Subscriber):
         if packet[0] & 0x10:
             start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
         if len(packet) >= start + STAMP.size and packet[start] in (0x41, 0x67):
-            self.delays.append(self.came - STAMP.unpack_from(packet, start)[1] / 1e9)
+            delay = self.came - STAMP.unpack_from(packet, start)[1] / 1e9
+            if 0 <= delay < LONGEST:  # a retransmission's payload may look like a stamp, and is none
+                self.delays.append(delay)
 
 
 @dataclass
