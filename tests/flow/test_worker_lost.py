@@ -38,7 +38,7 @@ class Talk:
         self.gp, self.specialist, self.consultation, self.room = gp, specialist, consultation, room
         self.heard: list[int] = []
         self._clients: list[MediaClient] = []
-        self._speaking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Future[None]] = []
 
     @property
     def worker(self) -> int:
@@ -58,16 +58,17 @@ class Talk:
         await self._asked(self.specialist, "media.subscribe", session=session)
         await mouth.connect(answer["sdp"])
         offered = await self.specialist.hears("media.offer", session=session)
-        described = ear.answer(offered["sdp"])
-        accepted = {"session": session, "version": offered["version"], "sdp": described}
-        await self._asked(self.specialist, "media.answer", **accepted)
+        await self._accept(ear, offered)
         await ear.connect(offered["sdp"])
-        self._speaking = asyncio.ensure_future(self._speak(mouth, ear))
+        self._tasks = [
+            asyncio.ensure_future(self._speak(mouth, ear)),
+            asyncio.ensure_future(self._accept_more(ear, session, offered["version"])),
+        ]
 
     def disconnect(self) -> None:
         """Stop speaking and listening."""
-        if self._speaking is not None:
-            self._speaking.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     async def close(self) -> None:
         """Vanish."""
@@ -79,6 +80,9 @@ class Talk:
         """Wait for the next packet."""
         before = len(self.heard)
         while len(self.heard) == before:
+            for task in self._tasks:
+                if task.done():
+                    task.result()
             await asyncio.sleep(PACE)
 
     async def _speak(self, mouth: MediaClient, ear: MediaClient) -> None:
@@ -90,6 +94,17 @@ class Talk:
                 mouth.check()
                 ear.check()
             await asyncio.sleep(PACE)
+
+    async def _accept(self, ear: MediaClient, offered: dict[str, Any]) -> None:
+        described = {"version": offered["version"], "sdp": ear.answer(offered["sdp"])}
+        await self._asked(self.specialist, "media.answer", session=offered["session"], **described)
+
+    async def _accept_more(self, ear: MediaClient, session: str, version: int) -> None:
+        """As a page does: whatever is offered later is answered too."""
+        while True:
+            version += 1
+            wanted = {"session": session, "version": version}
+            await self._accept(ear, await self.specialist.hears("media.offer", limit=3600, **wanted))
 
     async def _asked(self, person: Caller, event: str, **payload: Any) -> dict[str, Any]:
         answer = await person.send(event, {"room": self.room, **payload})
