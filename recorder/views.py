@@ -11,13 +11,19 @@ from aiohttp import web
 
 from recorder.broadcast import Broadcast, Overdue, Shown
 from recorder.directives import BadDirective, parse
-from recorder.errors import StorageFailed
+from recorder.downloads import Downloads, NotYet
+from recorder.errors import StorageFailed, UnknownRecording
 from recorder.library import PLAYLIST_TYPE, Item, Library
 from recorder.memory import LARGEST, Held, Memory
+from recorder.progressive import PICTURES
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
 """Called with the request and the recording's id before anything is looked up, and again after each wait; raises the
 error to answer with."""
+
+Release = Callable[[str], Awaitable[str]]
+"""Called with a recording's id before it is given away as a file: the Content-Disposition, or the error to answer with.
+"""
 
 CHUNK = 256 * 1024
 """Bytes read and sent at once: little enough that a thousand viewers do not fill the memory."""
@@ -37,11 +43,21 @@ _PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
 class Views:
     """What one process serves of its recordings; `close` ends it."""
 
-    def __init__(self, library: Library, authorise: Authorise, *, shared_cache: bool = False) -> None:
+    def __init__(
+        self,
+        library: Library,
+        authorise: Authorise,
+        *,
+        downloads: Downloads | None = None,
+        release: Release | None = None,
+        shared_cache: bool = False,
+    ) -> None:
+        """Nothing can be downloaded without `release`, which says what may be."""
         self.memory = Memory(MEMORY, time.monotonic)
         self.broadcast = Broadcast(library, self.memory)
         self._library = library
         self._authorise = authorise
+        self._downloads, self._release = downloads, release
         self._shared_cache = shared_cache
 
     async def media(self, request: web.Request) -> web.StreamResponse:
@@ -68,13 +84,43 @@ class Views:
         held = await self.memory.load((recording, path), lambda: self._read(recording, path))
         return self._held(request, held) if held is not None else await self._stored(request, recording, path)
 
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """One file of a sealed recording; `?track=` camera or screen. 503 with Retry-After while it is being made."""
+        recording, wanted = request.match_info["recording"], request.query.get("track")
+        await self._authorise(request, recording)
+        if self._downloads is None or self._release is None:
+            raise web.HTTPNotFound
+        disposition = await self._release(recording)
+        picture = next((each for each in PICTURES if each == wanted), None)
+        if wanted is not None and picture is None:
+            raise web.HTTPBadRequest(text=f"track is one of {', '.join(PICTURES)}")
+        try:
+            item = await self._downloads.get(recording, picture)
+        except UnknownRecording as error:
+            raise web.HTTPNotFound from error
+        except NotYet as error:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "3"}) from error
+        except StorageFailed as error:
+            raise web.HTTPInsufficientStorage from error
+        headers = {**self._headers(item.content_type, 0), "Content-Disposition": disposition}
+        answer = _begin(request, item, headers)
+        if isinstance(answer, web.Response):
+            return answer
+        response, start, end = answer
+        return await self._send(request, recording, response, item, start, end)
+
     def routes(self) -> list[web.RouteDef]:
         """GET and HEAD of `/media/{recording}/{path}`, with byte ranges and conditional requests (RFC 9110)."""
-        return [web.get("/media/{recording}/{path:.+}", self.media)]
+        return [
+            web.get("/media/{recording}/download.mp4", self.download),
+            web.get("/media/{recording}/{path:.+}", self.media),
+        ]
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of whoever waits."""
         self.broadcast.close()
+        if self._downloads is not None:
+            await self._downloads.close()
 
     async def _read(self, recording: str, path: str) -> tuple[Item, bytes] | None:
         """A file that fits into memory."""

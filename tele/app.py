@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from aiohttp import web
 
+from recorder.downloads import Downloads
 from recorder.vault import PlainVault
 from recorder.views import Library, Views
 from signaling import fanout
@@ -56,6 +57,7 @@ from tele.web.ingest import DEVICES
 from tele.web.lectures import BROADCASTS
 from tele.web.line_check import LINE, Line
 from tele.web.media_leave import MediaLeave, Overheard
+from tele.web.recordings import releases
 from tele.web.whip import ICE_SERVERS
 
 log = structlog.get_logger(__name__)
@@ -159,7 +161,9 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
     leave = MediaLeave.of(services, edge)
-    replay = Views(library, leave.authorise)
+    replay = Views(
+        library, leave.authorise, downloads=Downloads(library, settings.recordings_dir), release=releases(services)
+    )
     routing.attach(app, services, edge, resolve, health=health, replay=replay.routes(), client=WebClient(web_client()))
     sockets.attach(app, gateway, lectures)
     routing.finish(app)
@@ -190,7 +194,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         await database.close()
 
     async def let_go(_: web.Application) -> None:
-        replay.close()
+        await replay.close()
 
     app.cleanup_ctx.append(life)
     app.on_shutdown.append(let_go)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tele.domain.access import Action, Actor, allows
-from tele.domain.refusals import Unknown
+from tele.domain.refusals import Conflict, Forbidden, Unknown
 from tele.domain.text import excerpt
 from tele.services.case_rows import People, load_people
 from tele.services.cases import relation_to
@@ -63,6 +63,7 @@ class RecordingSummary(BaseModel):
     chapters: list[dict[str, Any]]
     consultation: str | None
     lecture: str | None
+    downloadable: bool = Field(description="Whether it can be had as one file: download.mp4 beside its playlist.")
 
 
 class RecordingView(RecordingSummary):
@@ -133,12 +134,35 @@ async def view_recording(services: Services, actor: Actor, recording_id: str) ->
     )
 
 
+async def title_to_take_away(services: Services, recording_id: str) -> str:
+    """The title of a recording that may leave the house: a lecture's whose hosts allow it, once it is over.
+
+    Who asks must have been let see it. Raises Forbidden("not-downloadable"), Conflict("still-live"), Unknown.
+    """
+    async with services.database.reading() as tx:
+        found = await load_recordings(tx, [recording_id])
+    if not found:
+        raise Unknown
+    lecture = found[0].lecture
+    if lecture is None or not lecture.downloadable:
+        raise Forbidden("not-downloadable")  # consultations never
+    if found[0].recording.state != "sealed":
+        raise Conflict("still-live")
+    return lecture.title
+
+
 async def find_recording(tx: AsyncSession, actor: Actor, recording_id: str) -> Recorded:
     """A recording that this person may replay, with what it is of. Raises Unknown; a withdrawn one is gone."""
     row = (await tx.execute(_recordings().where(Recording.id == recording_id))).first()
     if row is None or not await _may_replay(tx, actor, found := _recorded(row)):
         raise Unknown
     return found
+
+
+async def load_recordings(tx: AsyncSession, ids: Sequence[str]) -> list[Recorded]:
+    """Those of these recordings that are not withdrawn, whoever asks: who may see them is for the caller to tell."""
+    rows = (await tx.execute(_recordings().where(Recording.id.in_(ids)))).all()
+    return [_recorded(row) for row in rows]
 
 
 def _recordings() -> Any:
@@ -159,12 +183,6 @@ def _recorded(row: Any) -> Recorded:
 async def _may_replay(tx: AsyncSession, actor: Actor, found: Recorded) -> bool:
     if found.case is not None:
         return allows(actor, Action.REPLAY, await relation_to(tx, actor, found.case[1]))
-async def load_recordings(tx: AsyncSession, ids: Sequence[str]) -> list[Recorded]:
-    """Those of these recordings that are not withdrawn, whoever asks: who may see them is for the caller to tell."""
-    rows = (await tx.execute(_recordings().where(Recording.id.in_(ids)))).all()
-    return [_recorded(row) for row in rows]
-
-
     if found.lecture is None:
         return False
     return allows(actor, Action.SEE_LECTURE, (await relate(tx, actor, [found.lecture]))[0].relation)
@@ -210,6 +228,7 @@ async def _summary(
         chapters=list(told.get("chapters", [])),
         consultation=found.case[1].id if found.case is not None else None,
         lecture=lecture.id if lecture is not None else None,
+        downloadable=lecture is not None and lecture.downloadable and recording.state == "sealed",
     )
 
 

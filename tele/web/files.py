@@ -45,7 +45,7 @@ async def get_file(call: Call, file: str) -> web.StreamResponse:
     etag = f'"{row.sha256[:32]}"'
     inline = row.media_type in INLINE and "download" not in call.request.query
     headers = {
-        "Content-Disposition": _disposition("inline" if inline else "attachment", row.name),
+        "Content-Disposition": disposition("inline" if inline else "attachment", row.name),
         "Content-Security-Policy": PDF_POLICY if row.media_type == "application/pdf" else FILE_POLICY,
         "Cache-Control": PRIVATE,
         "Accept-Ranges": "bytes",
@@ -85,7 +85,7 @@ async def delete_file(call: Call, file: str) -> None:
     await attach_file.delete_file(call.services, call.actor, file)
 
 
-def _disposition(way: str, name: str) -> str:
+def disposition(way: str, name: str) -> str:
     """RFC 6266: an ASCII name for old programs, and the real one in UTF-8."""
     plain = "".join(
         letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in name

@@ -50,6 +50,7 @@ class NewLecture(Model):
     organisations: Ids = Field(default_factory=list)
     roles: Roles = Field(default_factory=list)
     cover: Id | None = None
+    downloadable: bool = False
 
 
 class LectureChange(Model):
@@ -70,6 +71,7 @@ class LectureChange(Model):
     organisations: Ids | None = None
     roles: Roles | None = None
     cover: Id | None = None
+    downloadable: bool | None = None
 
 
 _MAY_BE_NONE = {"specialty", "place", "series", "cover"}

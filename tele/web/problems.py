@@ -108,13 +108,21 @@ def middleware(reference: Reference) -> Middleware:
     return problems
 
 
+_CODES = {
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "too-slow",
+    413: "body-too-large",
+    503: "not-yet",
+    507: "no-room",
+}
+
+
 def _plain(reference: Reference, request: web.Request, error: web.HTTPException) -> web.Response:
-    code = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large"}.get(
-        error.status, "error"
-    )
-    response = _refused(reference, request, error.status, code)
-    if "Allow" in error.headers:
-        response.headers["Allow"] = error.headers["Allow"]
+    response = _refused(reference, request, error.status, _CODES.get(error.status, "error"))
+    for name in ("Allow", "Retry-After"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
     return response
 
 

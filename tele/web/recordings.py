@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from pydantic import Field
 
 from tele.domain.access import Action
-from tele.services.recordings import RecordingPage, RecordingView, State, list_recordings, view_recording
+from tele.services.context import Services
+from tele.services.recordings import (
+    RecordingPage,
+    RecordingView,
+    State,
+    list_recordings,
+    title_to_take_away,
+    view_recording,
+)
 from tele.web.api import Call, Model, route
+from tele.web.files import disposition
 
 
 class RecordingFilter(Model):
@@ -28,3 +38,12 @@ async def get_recordings(call: Call, *, query: RecordingFilter) -> RecordingPage
 async def get_recording(call: Call, recording: str) -> RecordingView:
     """One recording, its tracks and what was written while it ran."""
     return await view_recording(call.services, call.actor, recording)
+
+
+def releases(services: Services) -> Callable[[str], Awaitable[str]]:
+    """What a download of a recording, which its caller may see, is sent with; raises Forbidden, Conflict, Unknown."""
+
+    async def release(recording: str) -> str:
+        return disposition("attachment", f"{await title_to_take_away(services, recording)}.mp4")
+
+    return release

@@ -54,6 +54,7 @@ class Plan:
     organisations: Sequence[str] = ()
     roles: Sequence[Role] = ()
     cover: str | None = None
+    downloadable: bool = False
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ async def schedule(services: Services, actor: Actor, plan: Plan, key: str) -> st
             title=plan.title, summary=plan.summary, specialty=plan.specialty, language=plan.language or actor.language,
             place=plan.place, speaker=plan.speaker or actor.id, scope=plan.scope,
             organisations=sorted(set(plan.organisations)), roles=sorted(set(plan.roles)),
-            check_in_key=secrets.token_urlsafe(24), starts_at=starts_at,
+            check_in_key=secrets.token_urlsafe(24), downloadable=plan.downloadable, starts_at=starts_at,
             ends_at=plan.ends_at or starts_at + USUAL_LENGTH, status="planned", started_at=None, ended_at=None,
             ended_by=None, created_by=actor.id, created_at=now, updated_at=now, version=1,
         )  # fmt: skip

@@ -131,6 +131,7 @@ async def summaries(services: Services, tx: AsyncSession, actor: Actor, found: S
                 starts_at=row.starts_at, ends_at=row.ends_at, status=row.status, started_at=row.started_at,
                 ended_at=row.ended_at, recording=recording.id if recording and replayable else None,
                 duration=recording.duration if recording else None, cover=covers.get(row.id),
+                downloadable=row.downloadable,
                 watching=services.live.watching(row.id), reminded=row.id in reminded, relation=sorted(each.relation),
                 may=may(actor, each.relation, situation(row), now), version=row.version,
             )

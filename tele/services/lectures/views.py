@@ -61,6 +61,7 @@ class LectureSummary(View):
     recording: str | None
     duration: float | None = Field(description="Seconds, once it is over and sealed.")
     cover: str | None = Field(description="Id of the cover picture's file.")
+    downloadable: bool = Field(description="Whether its replay can be had as one file.")
     watching: int = Field(description="Pages that watch now.")
     reminded: bool = Field(description="Whether the reader asked to be reminded.")
     relation: list[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tele.store.tables.base import ID, Base
@@ -50,6 +50,8 @@ class Lecture(Base):
     roles: Mapped[list[Any]]
     check_in_key: Mapped[str] = mapped_column(String(64))
     """Secret from which the codes are made that check people in."""
+    downloadable: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether those who may see the replay may take it with them as a file."""
     starts_at: Mapped[datetime] = mapped_column(index=True)
     ends_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(16))

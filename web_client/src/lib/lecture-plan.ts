@@ -20,6 +20,7 @@ export interface Plan {
   scope: "consortium" | "organisations";
   organisations: string[];
   roles: Role[];
+  downloadable: boolean;
 }
 
 const two = (n: number): string => String(n).padStart(2, "0");
@@ -42,7 +43,7 @@ export function emptyPlan(now: Date, language: string): Plan {
   const at = proposed(now);
   return {
     title: "", kind: "lecture", summary: "", date: dateOf(at), time: timeOf(at), minutes: 60, specialty: "", language, place: "",
-    series: "", speaker: null, presenters: [], scope: "consortium", organisations: [], roles: [],
+    series: "", speaker: null, presenters: [], scope: "consortium", organisations: [], roles: [], downloadable: false,
   }; // prettier-ignore
 }
 
@@ -55,6 +56,7 @@ export function planOf(lecture: Lecture): Plan {
     language: lecture.language, place: lecture.place ?? "", series: lecture.series ?? "",
     speaker: lecture.presenters[0] ? person(lecture.presenters[0]) : null, presenters: lecture.presenters.slice(1).map(person),
     scope: lecture.audience.scope, organisations: lecture.audience.organisations, roles: lecture.audience.roles,
+    downloadable: lecture.downloadable,
   }; // prettier-ignore
 }
 
@@ -81,7 +83,7 @@ export function bodyOf(plan: Plan, timed: boolean): Record<string, unknown> {
     title: plan.title.trim(), kind: plan.kind, summary: plan.summary.trim() || null, specialty: plan.specialty || null,
     language: plan.language, place: plan.place.trim() || null, series: plan.series || null,
     presenters: plan.presenters.map(({ id }) => id), scope: plan.scope,
-    organisations: plan.scope === "organisations" ? plan.organisations : [], roles: plan.roles,
+    organisations: plan.scope === "organisations" ? plan.organisations : [], roles: plan.roles, downloadable: plan.downloadable,
     ...(plan.speaker ? { speaker: plan.speaker.id } : {}), ...times,
   }; // prettier-ignore
 }

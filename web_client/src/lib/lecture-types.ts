@@ -34,6 +34,8 @@ export interface LectureSummary {
   duration: number | null;
   /** Id of the cover's file: the address changes with it. */
   cover: string | null;
+  /** Whether the replay may be taken away as a file. */
+  downloadable: boolean;
   watching: number;
   reminded: boolean;
   relation: string[];

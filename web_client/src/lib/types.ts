@@ -237,9 +237,10 @@ export interface RecordingSummary {
   state: "live" | "sealed";
   duration: number;
   started: string;
-  tracks: unknown[];
+  tracks: { source: string }[];
   chapters: unknown[];
   /** What it is of: one of the two. */
   consultation: string | null;
   lecture: string | null;
+  downloadable: boolean;
 }
