@@ -10,6 +10,9 @@ import { Stream } from "./stream";
 const TICK = 200;
 /** How often the tracks are asked for, in ms; at once when the server says so. */
 const LOOK_EVERY = 25_000;
+/** What the server told of is listed some seconds later, when its first file is whole: looked for so often, for so long. */
+const EXPECT_EVERY = 1_500;
+const EXPECT_FOR = 9_000;
 const SPREAD = 1_200;
 const REMEMBER_EVERY = 5_000;
 /** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
@@ -65,6 +68,7 @@ export class LecturePlayer {
   #timer: ReturnType<typeof setInterval> | undefined;
   #looks = new Set<ReturnType<typeof setTimeout>>();
   #lookAt = Infinity;
+  #expectUntil = 0;
   #remembered = 0;
   #hidden = false;
   /** It was seen live on this page. */
@@ -120,6 +124,7 @@ export class LecturePlayer {
 
   /** Ask for the tracks within a moment. */
   look(within = SPREAD): void {
+    this.#expectUntil = performance.now() + EXPECT_FOR;
     const timer = setTimeout(() => {
       this.#looks.delete(timer);
       void this.#look();
@@ -261,7 +266,8 @@ export class LecturePlayer {
   async #look(): Promise<void> {
     const id = this.#lecture?.recording;
     if (!id) return;
-    this.#lookAt = performance.now() + LOOK_EVERY * (0.7 + Math.random() * 0.6);
+    const every = performance.now() < this.#expectUntil ? EXPECT_EVERY : LOOK_EVERY;
+    this.#lookAt = performance.now() + every * (0.7 + Math.random() * 0.6);
     try {
       const { tracks } = (this.recording = await fetchRecording(id, this.#abort.signal));
       const stale = this.status === "in-progress" && this.seen && this.main.told && grown(tracks, this.main.tracks, this.#speaker);
@@ -299,7 +305,7 @@ export class LecturePlayer {
     this.blank = main.empty;
     this.playing = this.#wanted && !video.ended;
     this.waitingFor = this.ready ? (now - this.#moved) / 1000 : 0;
-    this.buffered = reach(video);
+    this.buffered = main.reach;
     if (this.#wanted && video.paused && !video.ended && video.readyState > 2 && now > this.#retryAt) void this.#start();
     const origin = main.origin;
     const started = Date.parse(this.#lecture?.started_at ?? "");
@@ -389,12 +395,4 @@ export class LecturePlayer {
     this.main.video.volume = this.volume;
     this.#extras.sound(this.silent, this.volume);
   }
-}
-
-/** How far the element can play on from here. */
-function reach(video: HTMLVideoElement): number {
-  for (let index = 0; index < video.buffered.length; index += 1) {
-    if (video.buffered.start(index) <= video.currentTime + 0.5 && video.currentTime <= video.buffered.end(index)) return video.buffered.end(index);
-  }
-  return video.currentTime;
 }

@@ -150,6 +150,15 @@ export class Stream {
     return fragment !== undefined && (fragment.gap === true || [fragment.relurl, fragment.initSegment?.relurl].some((url) => url && FILLED.test(url)));
   }
 
+  /** How far the element can play on from where it is. */
+  get reach(): number {
+    const { buffered, currentTime } = this.video;
+    for (let index = 0; index < buffered.length; index += 1) {
+      if (buffered.start(index) <= currentTime + 0.5 && currentTime <= buffered.end(index)) return buffered.end(index);
+    }
+    return currentTime;
+  }
+
   /** Where there is something to play beyond a hole, or null. */
   beyond(time: number): number | null {
     const { buffered } = this.video;
