@@ -173,6 +173,7 @@ async def patch_lecture(call: Call, lecture: str, *, body: LectureChange) -> Lec
 async def post_cancel_lecture(call: Call, lecture: str) -> LectureView:
     """Call a planned lecture off."""
     await schedule.cancel(call.services, call.actor, lecture)
+    await call.request.app[BROADCASTS].called_off(lecture)
     return await show.view(call.services, call.actor, lecture)
 
 

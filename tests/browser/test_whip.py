@@ -113,7 +113,8 @@ async def test_a_gp_connects_an_ultrasound_and_the_specialist_sees_it(server: Se
             await gp.page.get_by_role("button", name="More").click()
             await gp.page.get_by_role("menuitem", name="Connect a device").click()
             await expect(gp.part("device-token")).to_have_count(0)  # it was shown once
-            await gp.page.get_by_role("button", name="Take back").click()
+            await gp.part("revoke-token").click()
+            await gp.part("confirm-revoke").click()
             await expect(tile).to_have_count(0, timeout=5_000)
         await gp.page.keyboard.press("Escape")
         await hang_up(gp)

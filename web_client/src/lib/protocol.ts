@@ -53,6 +53,10 @@ const nothing = record({});
 /** Whether the presenters of a lecture are seen and heard now, or their line is lost. */
 const readPicture = word("on", "away");
 
+const readDevice = record({ id, name, connected: flag });
+/** An encoder that is connected to a lecture; `id` is that of its token. */
+export type Encoder = Read<typeof readDevice>;
+
 /** Client → server: what each event carries and what its acknowledgement holds beside `ok`. */
 export interface Requests {
   hello: { tab_visible: boolean };
@@ -140,6 +144,7 @@ export const events = {
   "lecture.watching": record({ lecture: id, watching: number(0) }),
   "lecture.picture": record({ lecture: id, state: readPicture }),
   "lecture.hands": record({ lecture: id, hands: list(readHand, 200) }),
+  "lecture.devices": record({ lecture: id, devices: list(readDevice, 40) }),
   "lecture.hand": record({ lecture: id, state: readHandState }),
   "lecture.reminder": record({ id, title: text(400), starts_at: text(40) }),
   "session.ended": record({ reason: maybe(text(64)) }),

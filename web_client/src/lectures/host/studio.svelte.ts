@@ -1,12 +1,15 @@
 /** A presenter's page: getting ready, counting down, being on the air, ending; all of it survives a reload. */
+import type { Token } from "../../devices/tokens.svelte";
 import { api, ApiError } from "../../lib/api";
+import { t } from "../../lib/i18n.svelte";
 import type { Lecture } from "../../lib/lecture-types";
 import { session as account } from "../../lib/session.svelte";
 import { connection } from "../../lib/socket";
-import { complain } from "../../lib/toasts.svelte";
+import { complain, say } from "../../lib/toasts.svelte";
 import { RoomSession } from "../../room/session.svelte";
 import { consent, loadConsent } from "../consent.svelte";
 import { LectureWatch } from "../watching.svelte";
+import { Encoders } from "./encoders.svelte";
 
 export type StudioPhase = "loading" | "ready" | "countdown" | "starting" | "live" | "ended" | "refused";
 export type LiveState = "off" | "countdown" | "connecting" | "live" | "reconnecting" | "ended";
@@ -18,12 +21,14 @@ const END_IN = 3;
 export class Studio {
   readonly watch: LectureWatch;
   readonly room: RoomSession;
+  readonly encoders: Encoders;
   /** Seconds left of the countdown to the start, and to the end. */
   count = $state(0);
   ending = $state(0);
   busy = $state(false);
   #entered = $state(false);
   #timer: ReturnType<typeof setInterval> | undefined;
+  #opened: Promise<void> = Promise.resolve();
 
   readonly phase = $derived.by((): StudioPhase => {
     const lecture = this.watch.lecture;
@@ -45,21 +50,31 @@ export class Studio {
     return state === "connected" ? "live" : state === "reconnecting" ? "reconnecting" : "connecting";
   });
   readonly onAir = $derived.by(() => this.watch.lecture?.status === "in-progress");
-  /** Neither camera nor microphone works: nobody would see or hear anything. */
-  readonly dumb = $derived.by(() => this.room.local.microphone === null && this.room.local.camera === null);
+  /** Neither camera nor microphone nor an encoder works: nobody would see or hear anything. */
+  readonly dumb = $derived.by(() => this.room.local.microphone === null && this.room.local.camera === null && this.encoders.on.length === 0);
+  /** On the air with nothing to see or hear, as when an encoder that was all there was has left. */
+  readonly silent = $derived.by(() => {
+    const { mic, camera, screen } = this.room.local.switches;
+    return this.phase === "live" && !mic && !camera && !screen && !this.room.local.opening && !this.room.others.some((person) => person.connected);
+  });
 
   constructor(id: string) {
     this.watch = new LectureWatch(id);
     this.room = new RoomSession(connection, id, { id: account.me.id, name: account.me.name });
+    const list = async (): Promise<Token[]> => (await api.get<{ items: Token[] }>(`${this.watch.path}/ingest-tokens`)).items;
+    this.encoders = new Encoders({ lecture: id, me: account.me.id, connection, list });
   }
 
   /** Open the devices, and return to the air when this person was on it. `begin`: the click that led here said "go live". */
   start(begin: boolean): () => void {
     const stop = this.watch.start();
     void loadConsent().catch(() => undefined); // asked again when it is needed
+    this.#opened = this.room.local.open();
     void this.#open(begin);
+    const stopEncoders = this.encoders.start((name) => void this.#hush(name).catch(complain));
     return () => {
       clearInterval(this.#timer);
+      stopEncoders();
       stop();
       if (this.room.phase === "in") void this.room.leave();
       else this.room.close();
@@ -67,17 +82,31 @@ export class Studio {
   }
 
   async #open(begin: boolean): Promise<void> {
-    const devices = this.room.local.open();
     await this.#known();
     const lecture = this.watch.lecture;
     if (lecture?.status === "in-progress" && lecture.consented && lecture.may.includes("present")) return this.#enter();
     if (!begin || lecture?.status !== "planned") return;
-    await devices;
+    await this.#opened;
     if (!this.dumb && this.phase === "ready") this.countDown();
   }
 
   async #known(): Promise<void> {
     while (!this.watch.lecture && !this.watch.error) await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+
+  /** An encoder of one's own sends: the same voice twice is an echo, so that one's own devices go off; a click undoes it. */
+  async #hush(name: string): Promise<void> {
+    await this.#opened;
+    const had = { ...this.room.local.switches };
+    if (!had.mic && !had.camera) return;
+    await this.#switch(false, had);
+    say(t("devices:studio.own-off", { name }), "plain", { label: t("devices:studio.own-on"), run: () => void this.#switch(true, had).catch(complain) });
+  }
+
+  async #switch(on: boolean, which: { mic: boolean; camera: boolean }): Promise<void> {
+    const { local } = this.room;
+    if (which.mic && local.switches.mic !== on) await local.toggleMicrophone();
+    if (which.camera && local.switches.camera !== on) await local.toggleCamera();
   }
 
   /** 3, 2, 1; during the count nothing is sent to anybody. */
