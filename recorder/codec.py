@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tele.domain.media import CLOCK_RATE, Codec
+
+Coding = Codec | Literal["aac"]
+"""What a recording holds: what people send, and the sound that is made of it for players without Opus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,10 +16,10 @@ class Config:
     """One decoder configuration; two frames with equal ones can share an init section.
 
     `codecs` is the RFC 6381 string, `width` and `height` are picture size in pixels (0 for audio), `record` the
-    codec's configuration record, the payload of avcC, vpcC or dOps.
+    codec's configuration record, the payload of avcC, vpcC or dOps, or for AAC the AudioSpecificConfig.
     """
 
-    codec: Codec
+    codec: Coding
     codecs: str
     width: int
     height: int
@@ -24,7 +28,12 @@ class Config:
     @property
     def rate(self) -> int:
         """Ticks per second of the track, the same as of its RTP clock."""
-        return CLOCK_RATE[self.codec]
+        return CLOCK_RATE["opus" if self.codec == "aac" else self.codec]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is heard rather than seen."""
+        return self.codec in ("opus", "aac")
 
 
 OPUS = Config("opus", "opus", 0, 0, bytes.fromhex("00 02 0138 0000bb80 0000 00"))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from recorder.codec import Coding
 from recorder.journal import Segment, State, TrackState
-from tele.domain.media import Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Span:
     msn: int
     start: int
     end: int
-    codec: Codec
+    codec: Coding
     segment: Segment | None = None
     gap: bool = False
 
@@ -97,7 +97,7 @@ def _gap(state: State, track: TrackState, msn: int) -> bool:
     return state.part is not None and track.kind == "video" and msn not in state.cuts
 
 
-def filling_codec(track: TrackState) -> Codec:
+def filling_codec(track: TrackState) -> Coding:
     """What black or silence that goes on now is decoded by: the codec of the last that was stored."""
     last = track.last
     return track.inits[last.init].config.codec if last else _first_codec(track)
@@ -135,7 +135,7 @@ def absences(state: State, track: TrackState) -> list[tuple[int, int]]:
     return merged
 
 
-def _first_codec(track: TrackState) -> Codec:
+def _first_codec(track: TrackState) -> Coding:
     if track.kind == "audio":
         return "opus"
     return track.inits[0].config.codec

@@ -53,7 +53,7 @@ def track_box(
     track: int, config: Config, tables: Iterable[bytes], *, edits: bytes = b"", shown: int = 0, duration: int = 0
 ) -> bytes:
     """trak (§8.3.1) with the boxes of its stbl; `shown` in ms, `duration` in ticks, both 0 where fragments follow."""
-    video = config.codec != "opus"
+    video = not config.is_sound
     tkhd = full_box(
         b"tkhd",
         0,
@@ -74,6 +74,8 @@ def track_box(
 
 def sample_entry(config: Config, *, in_band: bool = False) -> bytes:
     """What stsd has of a configuration; `in_band` where H.264 samples bring their parameter sets with them as well."""
+    if config.codec == "aac":
+        return _aac_entry(config)
     return _visual_entry(config, in_band) if config.codec != "opus" else _opus_entry(config)
 
 
@@ -91,6 +93,21 @@ def _opus_entry(config: Config) -> bytes:
     """AudioSampleEntry of Opus (Opus in ISOBMFF §4.3.1): 2 channels, 16 bits, 48 kHz."""
     sound = pack(">HHHHI", 2, 16, 0, 0, config.rate << 16)
     return box(b"Opus", bytes(6), pack(">H", 1), bytes(8), sound, box(b"dOps", config.record))
+
+
+def _aac_entry(config: Config) -> bytes:
+    """AudioSampleEntry of AAC (ISO 14496-14 §6.7.2): the AudioSpecificConfig in descriptors (ISO 14496-1 §7.2.6)."""
+    told = _descriptor(5, config.record)
+    # objectTypeIndication 0x40 is ISO 14496-3; an audio stream; no buffer size or rates are promised.
+    decoder = _descriptor(4, b"\x40\x15", bytes(11), told)
+    stream = _descriptor(3, bytes(3), decoder, _descriptor(6, b"\x02"))
+    sound = pack(">HHHHI", 2, 16, 0, 0, config.rate << 16)
+    return box(b"mp4a", bytes(6), pack(">H", 1), bytes(8), sound, full_box(b"esds", 0, 0, stream))
+
+
+def _descriptor(tag: int, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return bytes((tag, len(body))) + body
 
 
 def fragment(sequence: int, start: int, samples: Iterable[Sample]) -> bytes:

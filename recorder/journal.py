@@ -142,6 +142,8 @@ class State:
     tracks: dict[str, TrackState] = field(default_factory=dict)
     quality: dict[str, float] = field(default_factory=dict)
     cuts: set[int] = field(default_factory=set)
+    others: dict[str, TrackState] = field(default_factory=dict)
+    """Tracks that were made of recorded ones, by name: no line tells of them, see `alternative`."""
 
     @property
     def part(self) -> float | None:

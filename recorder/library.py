@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder import playlist
+from recorder.alternative import add_others
 from recorder.coverage import cover, filling_codec, finished
 from recorder.disk import JOURNAL
 from recorder.errors import InvalidName, StorageFailed, UnknownRecording
@@ -90,7 +91,7 @@ class Library:
         """<track>/index.m3u8, running and sealed alike; raises UnknownRecording."""
         with self._lock:
             state = self._known(recording)
-            found = state.tracks.get(track)
+            found = state.tracks.get(track) or state.others.get(track)
             if found is None:
                 raise UnknownRecording(f"{recording}/{track}")
             return playlist.media_playlist(state, found)
@@ -157,6 +158,8 @@ class Library:
         state = followed.look()
         if state is None:
             return None
+        if state.status == "sealed":
+            add_others(self._root, state)
         self._followed[recording] = followed
         self._followed.move_to_end(recording)
         while len(self._followed) > self._remembered:
@@ -181,7 +184,7 @@ def _find(state: State, path: str) -> Item | None:
         return _made(init_section(CONFIGS[_CODECS[match[1]]]), "video/mp4")
     for pattern, finder in _FINDERS:
         if match := pattern.fullmatch(path):
-            track = state.tracks.get(match[1])
+            track = state.tracks.get(match[1]) or state.others.get(match[1])
             number = int(match[2]) if pattern.groups > 1 else 0
             return finder(state, track, number) if track is not None else None
     return None

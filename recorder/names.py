@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from recorder.codec import Coding
 from recorder.errors import InvalidName
-from tele.domain.media import Codec, Source
+from tele.domain.media import Source
 
 _RECORDING = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARTICIPANT = re.compile(r"[A-Za-z0-9_-]{8,32}")
@@ -56,7 +57,7 @@ def filling_file(msn: int) -> str:
     return f"gap-{msn:06d}.m4s"
 
 
-def filling_init_file(codec: Codec) -> str:
+def filling_init_file(codec: Coding) -> str:
     return f"gap-init-{codec.lower()}.mp4"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from recorder.alternative import aac_name
+from recorder.codec import Coding
 from recorder.coverage import cover, discontinuities
 from recorder.journal import State, TrackState
 from recorder.names import filling_file, program_date, segment_file
 from recorder.playlist_live import init_address, live_playlist, target_duration, watched
-from tele.domain.media import Codec
 
 _LIVE_RATES: dict[str, int] = {"camera": 2_500_000, "camera-low": 400_000, "screen": 2_500_000}
 """Bits per second that a rendition is told to need while it may still show what it needs: players ask only once."""
@@ -56,8 +57,8 @@ def multivariant(state: State) -> str:
     tracks = _playable(state)
     videos = [track for track in tracks if track.kind == "video"]
     if state.part is None:
-        return _multivariant(videos or tracks, tracks, "")
-    return _multivariant(_lecture(state, videos, tracks), tracks, "", live=True)
+        return _multivariant(state, videos or tracks, tracks, "")
+    return _multivariant(state, _lecture(state, videos, tracks), tracks, "", live=True)
 
 
 def _lecture(state: State, videos: list[TrackState], tracks: list[TrackState]) -> list[TrackState]:
@@ -82,7 +83,7 @@ def participant_playlist(state: State, participant: str) -> str | None:
     sounds = [track for track in tracks if track.source == "microphone"]
     live = state.part is not None
     variants = cameras + sounds if live else cameras or sounds
-    return _multivariant(variants, sounds, "../", live=live) if variants else None
+    return _multivariant(state, variants, sounds, "../", live=live) if variants else None
 
 
 def screen_playlist(state: State, participant: str) -> str | None:
@@ -93,8 +94,8 @@ def screen_playlist(state: State, participant: str) -> str | None:
     if state.part is not None:
         # Slides and sound: all that a thin line needs of a lecture.
         sounds = sounds or [track for track in tracks if track.source == "microphone"]
-        return _multivariant(screens + sounds, sounds, "../", live=True) if screens else None
-    return _multivariant(screens, sounds, "../") if screens else None
+        return _multivariant(state, screens + sounds, sounds, "../", live=True) if screens else None
+    return _multivariant(state, screens, sounds, "../") if screens else None
 
 
 def _playable(state: State) -> list[TrackState]:
@@ -106,16 +107,25 @@ def _playable(state: State) -> list[TrackState]:
 
 
 def _multivariant(
-    variants: Sequence[TrackState], tracks: Sequence[TrackState], base: str, *, live: bool = False
+    state: State, variants: Sequence[TrackState], tracks: Sequence[TrackState], base: str, *, live: bool = False
 ) -> str:
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     groups: dict[str, TrackState] = {}
     streams: list[str] = []
+    others: list[str] = []
     for track in variants:
         sound = _sound_of(track, tracks)
+        streams += _stream(track, sound, base, live=live)
+        heard = sound or track
+        other = state.others.get(aac_name(heard.name))
         if sound is not None:
             groups[sound.name] = sound
-        streams += _stream(track, sound, base, live=live)
+        if other is not None and sound is not None:
+            groups[other.name] = other
+        if other is not None:
+            # The same once more for players that know no Opus: what they cannot play they do not choose (§4.4.6.2).
+            others += _stream(track if sound else other, other if sound else None, base, live=live)
+    streams += others
     for name, sound in groups.items():
         lines.append(
             f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{name}",NAME="{sound.participant}",DEFAULT=YES,AUTOSELECT=YES,'
@@ -160,7 +170,7 @@ def _rates(track: TrackState, *, live: bool) -> tuple[int, int]:
 
 def codecs(track: TrackState) -> list[str]:
     """RFC 6381 strings of what the track holds, the largest picture's of each codec."""
-    best: dict[Codec, tuple[int, str]] = {}
+    best: dict[Coding, tuple[int, str]] = {}
     for init in track.inits:
         config = init.config
         size = config.width * config.height

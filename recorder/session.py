@@ -107,6 +107,7 @@ class Session:
             for name, past in self._past.items():
                 if past.segments:
                     codec = past.inits[past.last.init].config.codec if past.last else "opus"
+                    assert codec != "aac", "nobody sends it"
                     track = Track("", self._room, past.participant, past.source, past.kind, codec)
                     lane = self._lanes[name] = self._lane(track, name)
                     commands += self._commands(lane, lane.resume(self._resumed_at), now)

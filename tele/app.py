@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from recorder.downloads import Downloads
+from recorder.renditions import Renditions
 from recorder.vault import PlainVault
 from recorder.views import Library, Views
 from signaling import fanout
@@ -179,6 +180,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         await media.start(rooms.media_event, rooms.worker_up)
         await engine.start(services)
         tasks.spawn(leave.run(), "media-leave")
+        if settings.recording.aac:
+            tasks.spawn(Renditions(library, settings.recordings_dir).run(), "renditions")
         tasks.spawn(_sweep_sessions(sockets, rooms.devices, services), "sweep-sessions")
         tasks.spawn(_sweep(rooms), "sweep")
         tasks.spawn(_sweep_files(services), "sweep-files")

@@ -128,6 +128,7 @@ class Recording(Section):
     segment_seconds: Annotated[float, Field(ge=2, le=30)]
     sync: Literal["part", "segment", "never"]
     min_free_megabytes: Annotated[int, Field(ge=1)]
+    aac: bool
 
 
 class Mail(Section):

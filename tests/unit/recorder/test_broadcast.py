@@ -85,7 +85,7 @@ async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         made = OnAir(world, recorder, f"http://127.0.0.1:{runner.addresses[0][1]}", client, served)
         await made.run(5.0)
         yield made
-    served.close()
+    await served.close()
     await runner.cleanup()
     await recorder.stop()
 
@@ -193,5 +193,5 @@ async def test_a_server_that_ends_lets_go_of_whoever_waits(on_air: OnAir) -> Non
     found = check(await on_air.text(f"{CAMERA}/index.m3u8"), video=True)
     reload = asyncio.create_task(on_air.get(f"{CAMERA}/index.m3u8?_HLS_msn={found.end[0] + 1}"))
     await on_air.waiting(1)
-    on_air.served.close()
+    await on_air.served.close()
     assert (await asyncio.wait_for(reload, 5))[0] == 503
