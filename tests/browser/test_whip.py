@@ -118,3 +118,41 @@ async def test_a_gp_connects_an_ultrasound_and_the_specialist_sees_it(server: Se
             await expect(tile).to_have_count(0, timeout=5_000)
         await gp.page.keyboard.press("Escape")
         await hang_up(gp)
+
+
+async def test_a_presenter_goes_live_with_an_encoder_alone(server: Server, browser: Browser) -> None:
+    async with person(browser, server.url, "spec") as spec, person(browser, server.url, "gp") as gp:
+        _, made = await spec.api("POST", "/api/lectures", {"title": "Echo, live from the lab"})
+        await spec.page.goto(f"{server.url}/lectures/{made['id']}/present")
+        await expect(spec.part("toggle-mic")).to_have_attribute("aria-pressed", "true", timeout=10_000)
+        await spec.part("connect-encoder").click()
+        await expect(spec.page.get_by_text("No device yet")).to_be_visible()
+        await spec.part("device-name").fill("OBS in the hall")
+        await spec.page.keyboard.press("Enter")
+        address = await spec.part("device-address").input_value()
+        token = await spec.part("device-token").input_value()
+        assert address == f"{server.url}/whip/{made['id']}"
+        row = spec.part("device-token-row")
+        async with pushing(address, token, 120.0):
+            await expect(row).to_have_attribute("data-connected", "true", timeout=10_000)
+            await spec.page.keyboard.press("Escape")
+            await expect(spec.part("encoder-ready")).to_contain_text("OBS in the hall")
+            for own in ("toggle-mic", "toggle-camera"):  # the same voice twice is an echo
+                await expect(spec.part(own)).to_have_attribute("aria-pressed", "false")
+            await spec.part("go-live").click()
+            await expect(spec.part("live-state")).to_have_attribute("data-state", "live", timeout=20_000)
+            await gp.page.goto(f"{server.url}/lectures/{made['id']}")
+            await expect(gp.part("player")).to_have_attribute("data-state", "live", timeout=20_000)
+            await gp.page.wait_for_function(
+                "() => [...document.querySelectorAll('[data-testid=player] video')]"
+                ".some((video) => video.videoWidth === 640 && video.getVideoPlaybackQuality().totalVideoFrames > 40)",
+                timeout=20_000,
+            )
+            await spec.part("connect-encoder").click()
+            await spec.part("revoke-token").click()
+            await expect(row.get_by_role("button", name="Keep it")).to_be_focused()
+            await spec.part("confirm-revoke").click()
+            await expect(row).to_have_count(0)
+            await spec.page.keyboard.press("Escape")
+            await expect(spec.page.get_by_text("Nobody sees or hears anything now")).to_be_visible(timeout=5_000)
+        await spec.api("POST", f"/api/lectures/{made['id']}/end")

@@ -10,6 +10,8 @@ const LONGEST_PAUSE = 4_000;
 /** So many repairs within so many ms, and the source is loaded anew. */
 const REPAIRS = 2;
 const TOGETHER = 20_000;
+/** The first piece has come, for so many ms it is not shown and no other is on its way: the source is loaded anew. */
+const STUCK = 3_000;
 /** What the recorder calls the black that stands for a picture that was not there. */
 const FILLED = /(?:^|\/)gap-/;
 
@@ -62,6 +64,7 @@ export class Stream {
       this.onlevels();
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => (this.#pause = FIRST_PAUSE));
+    unstick(hls, Hls.Events, () => hls === this.#hls && void this.load(url, start));
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal || hls !== this.#hls) return;
       const position = this.video.currentTime;
@@ -213,4 +216,30 @@ export class Stream {
 function startDate(video: HTMLVideoElement & { getStartDate?: () => Date }): number | null {
   const time = video.getStartDate?.().getTime();
   return time === undefined || Number.isNaN(time) ? null : time;
+}
+
+/**
+ * Begin again what never begins. Where a picture starts later than the sound, as an encoder's does until its next keyframe, a
+ * player that comes just then takes the filled stretch before it; picture and sound stand on two sides of a discontinuity then,
+ * and hls.js lets each wait for the other.
+ */
+function unstick(hls: HlsClass, events: typeof HlsClass.Events, again: () => void): void {
+  const coming = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let begun = false;
+  hls.on(events.FRAG_LOADING, (_, { frag }) => {
+    coming.add(frag.type);
+    clearTimeout(timer);
+  });
+  hls.on(events.FRAG_LOADED, (_, { frag }) => {
+    coming.delete(frag.type);
+    clearTimeout(timer);
+    if (!begun && coming.size === 0) timer = setTimeout(again, STUCK);
+  });
+  for (const event of [events.FRAG_BUFFERED, events.DESTROYING] as const) {
+    hls.on(event, () => {
+      begun = true;
+      clearTimeout(timer);
+    });
+  }
 }
