@@ -42,6 +42,8 @@ class Preset:
     understood: float | None = 0.75
     """Least STOI."""
     picture: bool = True
+    from_the_start: bool = False
+    """The call begins on this line. Others become bad in its middle, but no line is suddenly 600 ms longer."""
     lifts: bool = False
     """The line becomes clean in the middle; the picture must be back to its former bits within RECOVERY."""
 
@@ -58,7 +60,7 @@ PRESETS = {
     "wifi": Preset(impair.WIFI),
     "lossy": Preset(impair.LOSSY),
     "4g": Preset(impair.MOBILE),
-    "satellite": Preset(impair.SATELLITE),
+    "satellite": Preset(impair.SATELLITE, from_the_start=True),
     "congested": Preset(impair.CONGESTED),
     "loss-10": Preset(Line(loss=0.10, delay=0.02)),
     "loss-30": Preset(Line(loss=0.30, delay=0.02), frozen=None),
@@ -97,12 +99,14 @@ class Result:
 async def measure(name: str, side: Side, speaker: Party, listener: Party, seconds: float) -> Result:
     """One call on one line. Both are on their home pages before, and in no call after."""
     preset = PRESETS[name]
+    relay = (listener if side == "listener" else speaker).line
+    if preset.from_the_start:
+        relay.both(preset.line)
     await call(speaker, listener)
     # One direction is measured: the other picture would only take the machine's time.
     await listener.who.part("toggle-camera").click()
     await listener.watch(SETTLE)
     before = bits(listener.history[-8:])
-    relay = (listener if side == "listener" else speaker).line
     relay.both(preset.line)
     try:
         await listener.watch(SETTLE)

@@ -14,7 +14,7 @@ from signaling.media.packets.rtcp import RtcpPart
 from signaling.media.packets.sequence import extend
 from signaling.media.peers.feed import Feed
 from signaling.media.peers.forward import NEVER, SENT_RING, Egress, Stamp
-from signaling.media.peers.subscription import Subscription
+from signaling.media.peers.subscription import RESEND_AFTER, Subscription
 from signaling.media.policy.allocation import Allocation, Layer, Quality, Wish
 from signaling.media.policy.bandwidth import Acked
 from signaling.media.policy.downlink import CROWDED, Downlink
@@ -31,6 +31,10 @@ REFERENCE_TICK: Final = 0.064
 """Seconds of a transport-cc reference time (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
 LOSSY: Final = 0.01
 """Share of lost packets from which on repairs are sent twice, and what feedback misses is sent again unasked."""
+REPORTED: Final = 0.1
+"""Seconds of the estimator's round trip that are the reporting interval."""
+SURELY: Final = 0.8
+"""Of a round trip, within which an answer to a NACK cannot have arrived and a further NACK have come back."""
 UNREAD: Final = 6
 """Messages of a calm line that are kept unread: what comes before a change tells what it is."""
 CLUMP: Final = 0.02
@@ -221,10 +225,13 @@ class Line:
         self.quality = allocation.quality
         self.told = self._steady.see(self.quality, now)
         lossy = self.lossy
+        trip = self.downlink.estimator.round_trip or 0.0
+        patience = max(RESEND_AFTER, SURELY * (trip - REPORTED))
         for mid, key in allocation.layers.items():
             fitting = fittings[mid]
             subscription = fitting.subscription
             subscription.lossy = lossy
+            subscription.patience = patience
             subscription.carry(fitting.feed.publication(key), now)
             red = fitting.red and allocation.red
             twice_here = twice and fitting.feed.kind == "video"

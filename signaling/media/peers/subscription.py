@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from signaling.media.peers.publication import Publication
 
 RESEND_AFTER: Final = 0.02
-"""Seconds within which the same packet is not sent again: browsers repeat a NACK before the answer can arrive."""
+"""Seconds that an answer to a NACK takes at least: browsers repeat theirs before it can arrive."""
 REPAIR_AFTER: Final = 0.08
 """Seconds within which what was sent again is not repaired unasked: its arrival may not have been told yet."""
 MAX_REMEMBERED: Final = 1_024
@@ -67,6 +67,8 @@ class Subscription:
         """What will be sent from its next keyframe on."""
         self.begins = 0
         """The number of the source's first packet that was sent here; older ones that come late must not be."""
+        self.patience = RESEND_AFTER
+        """Seconds within which the same packet is not sent again: the answer to the last NACK is still on its way."""
         self.lossy = False
         """Whether its line loses packets at random, with room for repairs."""
         self.nacked = 0
@@ -198,7 +200,7 @@ class Subscription:
             return
         highest = self.source.history.highest if self.source is not None else 0
         for number in numbers:
-            if now - self._resent.get(number, float("-inf")) < RESEND_AFTER:
+            if now - self._resent.get(number, float("-inf")) < self.patience:
                 continue
             found = self._continuity.find(number, highest)
             packet = found[0].source.history.find(found[1] & 0xFFFF) if found is not None else None

@@ -19,8 +19,8 @@ PAUSE: Final = 20.0
 
 
 class Doubling:
-    """For one subscriber; bitrates in bit/s, times in seconds. Only where all is sent and none waits: what is scarce
-    goes into better pictures, and a queue says that the losses are of the line's own making."""
+    """For one subscriber; bitrates in bit/s, times in seconds. Only where no packet waits: a queue says that the losses
+    are of the line's own making."""
 
     def __init__(self) -> None:
         self.active = False
@@ -30,7 +30,7 @@ class Doubling:
     def judge(self, loss: float, round_trip: float | None, estimate: float, sent: float, now: float) -> float:
         """Decide whether pictures are sent twice from now on.
 
-        `sent` is what sending all once takes, 0 where the line has no room for all. Returns the estimate that there
+        `sent` is what sending once takes, 0 while packets wait in the line. Returns the estimate that there
         would be use for, 0 when none beyond this.
         """
         if loss > LOSSY:

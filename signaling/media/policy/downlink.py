@@ -59,7 +59,7 @@ class Downlink:
         estimator = self.estimator
         allocation = self._allocator.allocate(estimator.bitrate, wishes, now)
         wanted, everything = allocation.wanted, allocation.everything
-        once = allocation.bitrate if not wanted and estimator.queueing < CROWDED else 0.0
+        once = allocation.bitrate if estimator.queueing < CROWDED else 0.0
         room = self._doubling.judge(estimator.loss, estimator.round_trip, estimator.bitrate, once, now)
         probe = self._prober.plan(estimator, max(wanted, room), max(everything, room), now)
         return Decision(allocation, probe, self._doubling.active)

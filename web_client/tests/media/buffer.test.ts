@@ -21,7 +21,11 @@ describe("Hold", () => {
   });
   it("waits two round trips and the browser's patience on a line that loses", () => {
     const second = watching();
-    expect([second(10), second(10, 0.2), second(10, 2)]).toEqual([300, 500, 600]);
+    expect([second(10), second(10, 0.2), second(10, 0.35)]).toEqual([300, 500, 600]);
+  });
+  it("waits for the first repair alone where a round trip is long by itself", () => {
+    const second = watching();
+    expect([second(10, 1.2), second(10, 3)]).toEqual([1400, 1600]);
   });
   it("does not follow every wobble of the round trip", () => {
     const second = watching();

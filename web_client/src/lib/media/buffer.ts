@@ -3,12 +3,15 @@
 import type { LineSample } from "./quality";
 
 /** The share of packets missing (before repairs) from which on waiting pays. */
-const LOSSY = 0.02;
+const LOSSY = 0.01;
 /** For so long the line counts as lossy after the last sign of it, in milliseconds: every change of the wait is heard. */
 const KEPT = 15_000;
 /** Without a round trip of its own a browser asks again after 100 ms: what is lost twice comes after two trips and that. */
 const PATIENCE = 100;
 const LONGEST = 600;
+/** Over a satellite one trip is longer than that: then the first repair is waited for, and no second one. */
+const ONCE = 200;
+const SATELLITE = 1_600;
 /** A change smaller than this is not worth a stretched second. */
 const STEP = 80;
 
@@ -26,7 +29,9 @@ export class Hold {
     const missing = Math.max(0, sample.missing - last.missing);
     if (received + missing > 20 && missing / (received + missing) > LOSSY) this.#lossyUntil = sample.at + KEPT;
     if (sample.at > this.#lossyUntil) return (this.#hold = 0);
-    const wanted = Math.min(LONGEST, Math.round(2 * sample.roundTrip * 1000) + PATIENCE);
+    const trip = sample.roundTrip * 1000;
+    const twice = 2 * trip + PATIENCE;
+    const wanted = Math.round(twice <= LONGEST ? twice : Math.max(LONGEST, Math.min(SATELLITE, trip + ONCE)));
     if (wanted > this.#hold || wanted < this.#hold - STEP) this.#hold = wanted;
     return this.#hold;
   }
