@@ -2,6 +2,7 @@
 
 Three processes on one machine: one records a lecture of about 1 Mbit/s, one serves it, one is the audience. Each viewer
 keeps two connections, for pictures and for sound, and on each asks for the next part's playlist, then for the part.
+Each has a session of its own, and leave for every request comes from the rows of a real database.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy import update
 
 from recorder.follow import Follower
 from recorder.library import Library
@@ -30,7 +32,16 @@ from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
 from recorder.vault import PlainVault
 from recorder.views import Views
+from tele.services import sign_in
+from tele.services.context import Services
+from tele.services.lectures import schedule
+from tele.services.lectures.broadcast import Broadcasts
+from tele.store.tables import Recording
+from tele.web import problems
+from tele.web.media_leave import MediaLeave
+from tele.web.sessions import EDGE
 from tests.bench.record import _camera
+from tests.flow.house import PASSWORD, House
 from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
 
 WHO = "host-0000001"
@@ -65,20 +76,35 @@ async def speak(root: Path) -> None:
         await asyncio.sleep(0.005)
 
 
-async def serve(root: Path) -> None:
-    """The serving process: prints its port, then its CPU seconds whenever a line is read."""
+async def serve(root: Path, viewers: int) -> None:
+    """The serving process: prints its port and the viewers' cookies, then its CPU seconds whenever a line is read.
 
-    async def allow(request: web.Request, recording: str) -> None:
-        return
-
-    app = web.Application()
-    app.add_routes(Views(Library(root, PlainVault()), allow).routes())
+    Each viewer has a session of their own, and each request needs leave by the rows of a real database.
+    """
+    house = await House.open(f"sqlite+aiosqlite:///{root / 'tele.db'}", root)
+    services = house.services
+    cookies = await _invite(services, viewers)
+    leave = MediaLeave.of(services, house.app[EDGE])
+    app = web.Application(middlewares=[problems.middleware(services.reference)])
+    app.add_routes(Views(Library(root, PlainVault()), leave.authorise).routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
-    print(runner.addresses[0][1], flush=True)
+    looking = asyncio.create_task(leave.run())
+    print(runner.addresses[0][1], house.app[EDGE].cookie, *cookies, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         print(time.process_time(), flush=True)
+    looking.cancel()
+
+
+async def _invite(services: Services, viewers: int) -> list[str]:
+    """A lecture on the air, recorded under the name that the recording process uses, and sessions of who watch it."""
+    _, speaker = await sign_in.sign_in(services, "spec", PASSWORD, "127.0.0.1", "")
+    lecture = await schedule.schedule(services, speaker, schedule.Plan("Lecture"), "once")
+    await Broadcasts(services).go_live(speaker, lecture, "2026-1")
+    async with services.database.transaction() as tx:
+        await tx.execute(update(Recording).values(id="lecture"))
+    return [(await sign_in.sign_in(services, "gp", PASSWORD, "127.0.0.1", ""))[0] for _ in range(viewers)]
 
 
 @dataclass
@@ -86,6 +112,7 @@ class Audience:
     """What all viewers together have seen."""
 
     port: int
+    cookie: str
     lateness: list[float] = field(default_factory=list)
     requests: int = 0
     received: int = 0
@@ -94,16 +121,17 @@ class Audience:
     made: dict[tuple[str, int], float] = field(default_factory=dict)
     _read: dict[bytes, tuple[int, int, list[str]]] = field(default_factory=dict)
 
-    async def watch(self, track: str, stop: asyncio.Event) -> None:
+    async def watch(self, token: str, track: str, stop: asyncio.Event) -> None:
         """One viewer of one track, on one connection."""
+        head = f"Host: localhost\r\nAccept-Encoding: gzip\r\nCookie: {self.cookie}={token}\r\n\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             base = f"/media/lecture/{track}/"
-            msn, part, uris = self._understand(await self._get(reader, writer, base + "index.m3u8"))
+            msn, part, uris = self._understand(await self._get(reader, writer, base + "index.m3u8", head))
             seen = set(uris)
             while not stop.is_set():
                 query = f"?_HLS_msn={msn}&_HLS_part={part + 1}&_HLS_skip=YES"
-                body = await self._get(reader, writer, base + "index.m3u8" + query)
+                body = await self._get(reader, writer, base + "index.m3u8" + query, head)
                 now = time.monotonic()
                 msn, part, uris = self._understand(body)
                 fresh = [uri for uri in uris if uri not in seen]
@@ -113,14 +141,14 @@ class Audience:
                         self.lateness.append(max(0.0, now - made))
                 for uri in fresh:
                     seen.add(uri)
-                    await self._get(reader, writer, base + uri)
+                    await self._get(reader, writer, base + uri, head)
         except (OSError, EOFError, ValueError):
             self.failed += 1
         finally:
             writer.close()
 
-    async def _get(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n".encode())
+    async def _get(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, fields: str) -> bytes:
+        writer.write(f"GET {path} HTTP/1.1\r\n{fields}".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head[:20]:
             raise ValueError(head[:40])
@@ -165,11 +193,12 @@ def follow(root: Path, audience: Audience, stop: threading.Event) -> None:
 
 
 @contextlib.asynccontextmanager
-async def process(role: str, root: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def process(role: str, root: Path, viewers: int) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """One of the other processes and the first line that it prints."""
     made = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.viewers", "--role", role, "--root", str(root),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2],
+        "--viewers", str(viewers), stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20,
+        cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     assert made.stdout is not None
     try:
@@ -190,14 +219,15 @@ async def _cpu(server: asyncio.subprocess.Process) -> float:
 async def measure(viewers: int, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        async with process("speak", root), process("serve", root) as (server, port):
+        async with process("speak", root, viewers), process("serve", root, viewers) as (server, told):
             await asyncio.sleep(6)
-            audience, stop, ended = Audience(int(port)), asyncio.Event(), threading.Event()
+            port, cookie, *tokens = told.split()
+            audience, stop, ended = Audience(int(port), cookie), asyncio.Event(), threading.Event()
             watcher = threading.Thread(target=follow, args=(root, audience, ended))
             watcher.start()
             tasks = []
-            for number in range(viewers):
-                tasks += [asyncio.create_task(audience.watch(track, stop)) for track in TRACKS]
+            for number, token in enumerate(tokens):
+                tasks += [asyncio.create_task(audience.watch(token, track, stop)) for track in TRACKS]
                 if number % 20 == 19:
                     await asyncio.sleep(0.05)
             await asyncio.sleep(3)
@@ -233,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any] | None:
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.role:
-        asyncio.run({"speak": speak, "serve": serve}[arguments.role](arguments.root))
+        asyncio.run(speak(arguments.root) if arguments.role == "speak" else serve(arguments.root, arguments.viewers))
         return None
     result = asyncio.run(measure(max(1, arguments.viewers), max(2.0, arguments.seconds)))
     for name, value in result.items():

@@ -95,7 +95,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[tuple[Stage, Recorder, str]]:
         await asyncio.sleep(3)
         yield made, recorder, f"http://127.0.0.1:{runner.addresses[0][1]}"
         speaking.cancel()
-    served.close()
+    await served.close()
     await runner.cleanup()
     await recorder.stop()
 
