@@ -128,7 +128,7 @@ SERVER_EVENTS = (
     *("room.people", "room.ended", "media.offer", "media.renegotiate", "media.lost", "peer", "line"),
     *("chat.message", "pointer", "stage", "recording"),
     *("lecture", "lecture.floor", "lecture.hands", "lecture.line", "lecture.line-down", "lecture.mark"),
-    *("lecture.hand", "lecture.reminder", "lecture.watching", "lecture.picture"),
+    *("lecture.hand", "lecture.reminder", "lecture.watching", "lecture.picture", "lecture.devices"),
 )
 """What the server sends; PROTOCOL.md has an example of each, and a test holds the two lists together."""
 

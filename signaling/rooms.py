@@ -13,6 +13,7 @@ from signaling.devices import Devices
 from signaling.locks import Locks
 from signaling.ports import Calls, Json, Media, RunningCall, SocketError, Speaker, Viewers
 from signaling.room import Kind, Person, RecordingMark, Room, about
+from signaling.room_events import RoomEvents
 from signaling.room_recordings import RoomRecordings
 from tele.domain.access import Actor
 from tele.domain.seat import is_device, participant_id
@@ -63,6 +64,10 @@ class Rooms:
         self._empty_since: dict[str, float] = {}
         self.devices = Devices(
             rooms=self._rooms, locks=self._locks, media=media, calls=calls, tasks=tasks, recordings=self._recordings,
+            show=self._show_people,
+        )  # fmt: skip
+        self._events = RoomEvents(
+            rooms=self._rooms, speaker=speaker, viewers=viewers, recordings=self._recordings, devices=self.devices,
             show=self._show_people,
         )  # fmt: skip
 
@@ -245,42 +250,11 @@ class Rooms:
                 if person.participant == seat or person.session in sessions:
                     self._tasks.spawn(self._expel(room, person, person.session), "expel")
 
-    # ------------------------------------------------------------------ what the media plane says
+    # ------------------------------------------------------------------ what the media workers say
 
     async def media_event(self, event: Json) -> None:
-        """One event of a media worker. Never calls the worker back, so that events keep flowing."""
-        room = self._rooms.get(str(event.get("room")))
-        kind = event.get("event")
-        if kind == "recording":
-            for recorded in [each for each in self._rooms.values() if each.recording == event.get("recording")]:
-                await self._recordings.heard(recorded, event)
-            return
-        person = room.people.get(str(event.get("participant"))) if room else None
-        if room is None or person is None:
-            if room is not None and kind == "peer":
-                await self._show_picture(room)  # whoever left sends nothing any more
-            return
-        if kind == "offer" and person.sid is not None:
-            offer = {name: event[name] for name in ("room", "session", "version", "sdp", "tracks")}
-            await self._speaker.to_person(person.sid, "media.offer", offer)
-        elif kind == "renegotiate" and person.sid is not None:
-            await self._speaker.to_person(person.sid, "media.renegotiate", {"room": room.id, "codec": event["codec"]})
-        elif kind == "line":
-            person.lines[event["direction"]] = event["state"]
-            if person.sid is not None:
-                await self._speaker.to_person(person.sid, "line", {"room": room.id, **person.line})
-        elif kind == "publication" and room.live:
-            await self._viewers.tracks(room.subject)
-        elif kind == "peer":
-            before = person.connected
-            person.peers[event["direction"]] = event["state"]
-            peer = {name: event[name] for name in ("room", "participant", "direction", "state")}
-            await self._speaker.to_room(room.id, "peer", peer)
-            if person.connected != before:
-                await self._show_people(room)
-            await self._show_picture(room)
-            if person.token:
-                self.devices.heard(room, person, event)
+        """One event of a media worker."""
+        await self._events.hear(event)
 
     async def worker_up(self, snapshot: Json, belongs: Callable[[str], bool]) -> None:
         """A worker answered for the first time, or again: make it have what the database says, and nothing else.
@@ -368,12 +342,6 @@ class Rooms:
             if getattr(error, "code", None) != "media-down":
                 raise
             log.info("room.worker_away", room=room_id, command=command)  # it is told when it answers again
-
-    async def _show_picture(self, room: Room) -> None:
-        """Viewers of a lecture are told when nothing comes in any more, and when it does again."""
-        if room.live:
-            sending = any(person.peers.get("publish") == "connected" for person in room.people.values())
-            await self._viewers.picture(room.subject, "on" if sending else "away")
 
     async def _expel(self, room: Room, person: Person, session: str) -> None:
         async with self._locks.of(room.id):
