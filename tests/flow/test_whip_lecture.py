@@ -14,6 +14,7 @@ from typing import Any
 import av
 import pytest
 
+from tests import peers
 from tests.device_call import FRAGMENT_BODY, SDP_BODY, Json, attribute, device_call, http, orange, pushing
 from tests.flow.test_whip_http import client, enter, fragment, offer_of
 from tests.people import Caller, caller
@@ -221,6 +222,32 @@ async def test_a_token_is_for_its_own_door(server: Server) -> None:
         status, headers, _ = await http("PUT", made["url"], made["token"], "x")
         assert (status, headers["Allow"]) == (405, "GET,HEAD,OPTIONS,POST")
         assert (await http("POST", made["url"], made["token"], offer_of(peer, "recvonly"), **SDP_BODY))[0] == 422
+
+
+async def test_an_encoder_on_one_node_and_its_host_on_another(tmp_path: Path) -> None:
+    with peers.redis_server(tmp_path) as redis:
+        shared = {
+            "TELE_REDIS__URL": redis,
+            "TELE_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path / 'shared.sqlite3'}",
+            "TELE_MEDIA__WORKERS": "0",
+        }
+        with (
+            running_server(tmp_path / "data", TELE_NODE="a", **shared) as first,
+            running_server(tmp_path / "data", TELE_NODE="b", **shared) as second,
+        ):
+            async with hall(first) as here, client() as peer:
+                made = await here.token()
+                made["url"] = made["url"].replace(first.url, second.url)
+                await enter(made, peer)
+                await here.devices([("OBS", True)])
+                assert (await here.spec.ok("GET", f"{here.path}/ingest-tokens"))["items"][0]["connected"]
+                await here.live()
+                joined = await here.spec.send("room.join", {"room": here.lecture, "codecs": ["H264"]})
+                assert joined["ok"] and joined["recording"] == "on", joined
+                assert [each["role"] for each in joined["people"]] == ["device", "presenter"]
+                await here.spec.ok("DELETE", f"{here.path}/ingest-tokens/{made['id']}")
+                async with asyncio.timeout(2):
+                    await peer.said_goodbye.wait()
 
 
 async def test_a_lecture_goes_on_with_its_encoder_while_the_front_starts_again(tmp_path: Path) -> None:
