@@ -43,9 +43,9 @@ export function trackUrl(recording: string, name: string): string {
   return `/media/${recording}/${name}/index.m3u8`;
 }
 
-/** The name of the track behind a playlist's address, or an empty string. */
+/** The name of the track behind a playlist's address, or an empty string; AAC that was made of a track is that track. */
 export function trackOf(url: string): string {
-  return /\/([^/]+)\/index\.m3u8(?:$|\?)/.exec(url)?.[1] ?? "";
+  return /\/(?:aac-)?([^/]+)\/index\.m3u8(?:$|\?)/.exec(url)?.[1] ?? "";
 }
 
 /** Who leads: whose tracks the player plays, else the speaker. */

@@ -129,9 +129,9 @@ export class ThinLine {
   }
 }
 
-/** Of the renditions, given by their heights, the index to hold to; -1 lets the player choose. */
+/** Of the renditions, given by their heights, the index to hold to; -1 lets the player choose. Of equal ones it is the
+ * first: the same pictures may be listed again with another sound. */
 export function levelFor(quality: Quality, heights: readonly number[]): number {
   if ((quality !== "high" && quality !== "low") || heights.length < 2) return -1;
-  const sorted = heights.map((height, index) => ({ height, index })).sort((a, b) => a.height - b.height);
-  return (quality === "low" ? sorted[0] : sorted.at(-1))?.index ?? -1;
+  return heights.indexOf(quality === "low" ? Math.min(...heights) : Math.max(...heights));
 }

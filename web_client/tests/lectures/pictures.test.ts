@@ -60,6 +60,7 @@ describe("addresses", () => {
   it("name a track and find it again", () => {
     expect(trackOf(`http://host${trackUrl("r", "cam-s")}?x=1`)).toBe("cam-s");
     expect(trackOf("/media/r/index.m3u8")).toBe("r");
+    expect(trackOf("/media/r/aac-audio-s/index.m3u8")).toBe("audio-s");
   });
 
   it("of the voice are those of whoever leads", () => {

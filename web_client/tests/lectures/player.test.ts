@@ -116,5 +116,6 @@ describe("quality", () => {
     expect(levelFor("high", [720, 180])).toBe(0);
     expect(levelFor("auto", [180, 720])).toBe(-1);
     expect(levelFor("high", [720])).toBe(-1);
+    expect(levelFor("high", [720, 180, 720, 180])).toBe(0);
   });
 });
