@@ -20,6 +20,8 @@ export interface RoomMediaOptions {
   iceServers?: IceServer[];
   /** Send the camera a second time in a quarter of the size; default on. */
   lowCamera?: boolean;
+  /** Send sound also while nobody speaks; default off. */
+  steadySound?: boolean;
   onState: (state: MediaState) => void;
   onTracks: (tracks: Map<string, RemoteTracks>) => void;
   onLine: (quality: LineQuality, sample: LineSample) => void;
@@ -55,7 +57,7 @@ export class RoomMedia {
       newSession: options.newSession ?? randomName,
       onState: () => this.#update(),
     };
-    this.#publisher = new Publisher({ ...shared, codec: options.codec, lowCamera: options.lowCamera ?? true });
+    this.#publisher = new Publisher({ ...shared, codec: options.codec, lowCamera: options.lowCamera ?? true, steadySound: options.steadySound ?? false });
     this.#subscriber = new Subscriber({ ...shared, onTracks: options.onTracks });
   }
 

@@ -21,6 +21,12 @@ export interface Switches {
   screen: boolean;
 }
 
+/**
+ * Frames a second that a shared screen has at least. In a call a keyframe must come soon after it is asked for; a broadcast is
+ * cut into parts of a third of a second, and what a part holds waits for the frame after it.
+ */
+const SCREEN_RATE = { call: 2, broadcast: 10 };
+
 export class LocalMedia {
   choice = $state.raw<DeviceChoice>(loadChoice());
   microphone = $state.raw<MediaStreamTrack | null>(null);
@@ -41,10 +47,12 @@ export class LocalMedia {
   });
 
   readonly #serial = new Serial();
+  readonly #screenRate: number;
   #media: RoomMedia | null = null;
   #closed = false;
 
-  constructor(start?: Partial<Switches>) {
+  constructor(start?: Partial<Switches>, purpose: keyof typeof SCREEN_RATE = "call") {
+    this.#screenRate = SCREEN_RATE[purpose];
     this.micOn = start?.mic ?? true;
     this.cameraOn = start?.camera ?? true;
   }
@@ -144,7 +152,7 @@ export class LocalMedia {
     const source = stream.getVideoTracks()[0];
     if (!source || this.#closed) return;
     source.contentHint = "detail";
-    const track = steady(source);
+    const track = steady(source, this.#screenRate);
     // The browser's own "stop sharing" button ends the source.
     source.addEventListener("ended", () => void this.stopScreen());
     this.#releaseScreen = () => source.stop();

@@ -72,6 +72,7 @@ export class RoomSession {
   );
 
   readonly #connection: Connection;
+  readonly #broadcast: boolean;
   readonly #serial = new Serial();
   #media: RoomMedia | null = null;
   #stops: (() => void)[] = [];
@@ -79,12 +80,14 @@ export class RoomSession {
   #told = "";
   #returning = false;
 
-  constructor(connection: Connection, room: string, me: { id: string; name: string }) {
+  /** `broadcast`: what is sent is watched live by an audience, and must come at a steady pace even where nothing happens. */
+  constructor(connection: Connection, room: string, me: { id: string; name: string }, { broadcast = false } = {}) {
     this.#connection = connection;
+    this.#broadcast = broadcast;
     this.room = room;
     const seat = this.#recall();
     this.participant = seat?.participant ?? "";
-    this.local = new LocalMedia(seat?.switches);
+    this.local = new LocalMedia(seat?.switches, broadcast ? "broadcast" : "call");
     this.chat = new Chat(
       async (text, client_id) => (await connection.request("chat.send", { room, text, client_id }, { whenDown: "wait", timeout: 60_000 })).message,
       () => me,
@@ -206,6 +209,7 @@ export class RoomSession {
       signalling: this.#signalling(),
       codec: reply.codec,
       iceServers: reply.ice_servers,
+      steadySound: this.#broadcast,
       onState: (state) => {
         this.#mediaState = state;
         if (state !== "connected") return;

@@ -24,7 +24,7 @@ function options() {
 }
 
 async function published(): Promise<Publisher> {
-  const publisher = new Publisher({ ...options(), codec: "H264", lowCamera: true });
+  const publisher = new Publisher({ ...options(), codec: "H264", lowCamera: true, steadySound: false });
   await publisher.start();
   last().become("connected");
   return publisher;

@@ -1,6 +1,6 @@
 /** What is sent of each source by a plan, and the one line of a description that we change. */
 import { describe, expect, it } from "vitest";
-import { encodingOf, withCeiling } from "../../src/lib/media/publisher";
+import { encodingOf, withCeiling, withoutPauses } from "../../src/lib/media/publisher";
 import { offeredSound } from "../../src/lib/media/codecs";
 
 const plan = { picture: 60_000, roomy: false, red: false };
@@ -46,5 +46,16 @@ describe("withCeiling", () => {
     expect(told).toBe(
       "v=0\r\nm=audio 9 X 0\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\nm=video 9 X 1\r\nc=IN IP4 0.0.0.0\r\nb=AS:5001\r\na=mid:1\r\nm=video 9 X 2\r\nb=AS:5001\r\na=mid:2\r\n",
     );
+  });
+});
+
+describe("withoutPauses", () => {
+  it("takes the wish for DTX out of a description, and nothing else", () => {
+    const sdp = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\na=fmtp:63 111/111\r\n";
+    expect(withoutPauses(sdp)).toBe("a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:63 111/111\r\n");
+  });
+
+  it("finds it in the middle, too", () => {
+    expect(withoutPauses("a=fmtp:111 minptime=10;usedtx=1;useinbandfec=1\r\n")).toBe("a=fmtp:111 minptime=10;useinbandfec=1\r\n");
   });
 });

@@ -60,7 +60,7 @@ export class Studio {
 
   constructor(id: string) {
     this.watch = new LectureWatch(id);
-    this.room = new RoomSession(connection, id, { id: account.me.id, name: account.me.name });
+    this.room = new RoomSession(connection, id, { id: account.me.id, name: account.me.name }, { broadcast: true });
     const list = async (): Promise<Token[]> => (await api.get<{ items: Token[] }>(`${this.watch.path}/ingest-tokens`)).items;
     this.encoders = new Encoders({ lecture: id, me: account.me.id, connection, list });
   }

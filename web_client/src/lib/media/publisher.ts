@@ -9,6 +9,8 @@ export interface PublisherOptions extends LinkOptions {
   codec: VideoCodec;
   /** Send the camera a second time, small, for receivers on thin lines. */
   lowCamera: boolean;
+  /** No pauses in the sound (DTX): a recorder that is watched live would wait for what comes after them. */
+  steadySound: boolean;
 }
 
 type PublishedSource = Exclude<Source, "screen-audio">;
@@ -52,6 +54,7 @@ export function encodingOf(source: PublishedSource, { mode, picture }: UplinkPla
 export class Publisher extends Link {
   #codec: VideoCodec;
   readonly #lowCamera: boolean;
+  readonly #steadySound: boolean;
   #tracks: Tracks = { microphone: null, camera: null, screen: null };
   #transceivers = new Map<PublishedSource, RTCRtpTransceiver>();
   #plan: UplinkPlan = { mode: "full", picture: PICTURE_MOST, roomy: false, red: true };
@@ -64,6 +67,7 @@ export class Publisher extends Link {
     super(options);
     this.#codec = options.codec;
     this.#lowCamera = options.lowCamera;
+    this.#steadySound = options.steadySound;
   }
 
   /** Swap what a source sends, or send nothing; no negotiation is needed once the transceiver stands. */
@@ -140,7 +144,8 @@ export class Publisher extends Link {
     // The server is ICE-lite and learns our addresses from our checks: no need to wait for candidates (RFC 8445 §2.5).
     await this.peer.setLocalDescription(await this.peer.createOffer());
     const offer = this.peer.localDescription?.sdp ?? "";
-    const answer = await this.options.signalling.publish(this.session, offer, this.#sources());
+    const said = await this.options.signalling.publish(this.session, offer, this.#sources());
+    const answer = this.#steadySound ? withoutPauses(said) : said;
     if (this.peer.signalingState === "closed") return;
     this.admit(answer);
     await this.peer.setRemoteDescription({ type: "answer", sdp: withCeiling(answer, this.#ceiling) });
@@ -209,6 +214,11 @@ export class Publisher extends Link {
     }
     return sources;
   }
+}
+
+/** A description that does not ask for DTX (RFC 7587 §6.1). */
+export function withoutPauses(sdp: string): string {
+  return sdp.replace(/^(a=fmtp:.*?);?usedtx=1/gm, "$1");
 }
 
 /** A description whose pictures take so many kbit/s; the line comes after c= (RFC 8866 §5). */
