@@ -165,13 +165,14 @@ class Views:
             start += len(chunk)
             if start >= end:
                 break
-            chunk = await asyncio.to_thread(self._library.read_item, item, start, min(end, start + CHUNK))
             try:
+                chunk = await asyncio.to_thread(self._library.read_item, item, start, min(end, start + CHUNK))
                 await self._authorise(request, recording)  # a long file ends with the leave to fetch it
             except Exception as error:
+                # Half an answer is told by its end alone: nothing else may follow what was said of its length.
                 if request.transport is not None:
                     request.transport.abort()
-                raise ConnectionAbortedError("the leave ended half-way") from error
+                raise ConnectionAbortedError("there is no more of it to be had") from error
         await response.write_eof()
         return response
 

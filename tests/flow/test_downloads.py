@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import io
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
+from aiohttp import ClientError, web
+from aiohttp.test_utils import TestClient, TestServer
 
+from recorder import views
 from recorder.downloads import Downloads, NotYet
 from recorder.errors import StorageFailed, UnknownRecording
 from recorder.library import Library
@@ -60,6 +63,41 @@ async def test_two_are_made_at_a_time_and_nobody_waits_for_ever(root: Path, libr
         await downloads.get("lecture", "camera", 0)
     await downloads.close()
     assert not (root / "lecture" / "download-camera.mp4").exists()
+
+
+async def test_a_long_answer_ends_with_the_leave_or_the_file(
+    root: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "CHUNK", 4096)
+    asked = 0
+    then: list[Callable[[], object]] = []
+
+    async def authorise(request: web.Request, recording: str) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            then.pop()()
+
+    async def release(recording: str) -> str:
+        return "attachment"
+
+    downloads = Downloads(library, root, spare=0)
+    whole = await downloads.get("lecture", "camera", 30)
+    assert whole.file is not None and whole.size > 10 * 4096
+    app = web.Application()
+    app.add_routes(views.Views(library, authorise, downloads=downloads, release=release).routes())
+
+    def refuse() -> None:
+        raise web.HTTPUnauthorized
+
+    async with TestClient(TestServer(app)) as client:
+        for happens in (refuse, lambda: [each.unlink() for each in root.glob("lecture/download-*")]):
+            asked, then = 0, [happens]
+            with pytest.raises(ClientError):
+                async with client.get("/media/lecture/download.mp4?track=camera") as answer:
+                    assert answer.status == 200 and answer.content_length == whole.size
+                    await answer.read()
+            assert asked < 8
 
 
 async def given(who: Caller, address: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
