@@ -40,6 +40,8 @@ from tele.store.tables import Recording
 from tele.web import problems
 from tele.web.media_leave import MediaLeave
 from tele.web.sessions import EDGE
+from tests.bench import nginx
+from tests.bench.load import server_cpu
 from tests.bench.record import _camera
 from tests.flow.house import PASSWORD, House
 from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
@@ -47,6 +49,8 @@ from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
 WHO = "host-0000001"
 TRACKS = (f"cam-{WHO}", f"audio-{WHO}")
 FPS = 20
+CONNECTIONS = 50
+"""At once, while files are fetched."""
 _PART = re.compile(rb'#EXT-X-PART:DURATION=[0-9.]+,URI="([^"]+)"(,GAP)?')
 
 
@@ -216,7 +220,48 @@ async def _cpu(server: asyncio.subprocess.Process) -> float:
     return float(await server.stdout.readline())
 
 
-async def measure(viewers: int, seconds: float) -> dict[str, Any]:
+async def fetch(audience: Audience, paths: Sequence[str], token: str, seconds: float) -> None:
+    """Many connections that fetch these files again and again, as players do who scrub back."""
+    head = f"Host: localhost\r\nCookie: {audience.cookie}={token}\r\n\r\n"
+    end = time.monotonic() + seconds
+
+    async def one(begin: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", audience.port)
+        turn = begin
+        while time.monotonic() < end:
+            await audience._get(reader, writer, paths[turn % len(paths)], head)
+            turn += 1
+        writer.close()
+
+    audience.counting = True
+    await asyncio.gather(*(one(number) for number in range(CONNECTIONS)))
+    audience.counting = False
+
+
+async def beside_nginx(
+    root: Path, ours: Audience, token: str, server: asyncio.subprocess.Process, seconds: float
+) -> dict[str, float]:
+    """CPU seconds for each GB of the same finished segments: ours with leave and audit, nginx with neither."""
+    # The last of each track is being written.
+    finished = [each for track in TRACKS for each in sorted((root / "lecture" / track).glob("seg-*.m4s"))[:-1]]
+    files = [str(each.relative_to(root)) for each in finished]
+    used, before = await _cpu(server), ours.received
+    await fetch(ours, [f"/media/{file}" for file in files], token, seconds)
+    mine = (await _cpu(server) - used) / ((ours.received - before) / 1e9)
+    with nginx.serving(root) as (port, process):
+        theirs = Audience(port, ours.cookie)
+        used = server_cpu(process)
+        await fetch(theirs, [f"/{file}" for file in files], token, seconds)
+        their = (server_cpu(process) - used) / (theirs.received / 1e9)
+    return {
+        "cpu_s_per_gb": round(mine, 2),
+        "nginx_cpu_s_per_gb": round(their, 2),
+        "ratio_vs_nginx": round(mine / their, 2),
+    }
+
+
+async def measure(viewers: int, seconds: float, *, vs: str | None = None) -> dict[str, Any]:
+    beside: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         async with process("speak", root, viewers), process("serve", root, viewers) as (server, told):
@@ -240,17 +285,21 @@ async def measure(viewers: int, seconds: float) -> dict[str, Any]:
             await asyncio.wait(tasks, timeout=10)
             ended.set()
             await asyncio.to_thread(watcher.join)
+            received, requests = audience.received, audience.requests
+            if vs is not None:
+                beside = await beside_nginx(root, audience, tokens[0], server, seconds / 2)
     late = sorted(audience.lateness) or [float("nan")]
     return {
         "viewers": viewers,
         "seconds": round(passed, 1),
-        "megabits_per_viewer": round(audience.received * 8 / passed / viewers / 1e6, 2),
-        "requests_per_second": round(audience.requests / passed),
+        "megabits_per_viewer": round(received * 8 / passed / viewers / 1e6, 2),
+        "requests_per_second": round(requests / passed),
         "failed": audience.failed,
         "core": round(used / passed, 3),
         "viewers_per_core": round(viewers * passed / used),
         "reload_late_p50_ms": round(late[len(late) // 2] * 1000, 1),
         "reload_late_p99_ms": round(late[int(len(late) * 0.99)] * 1000, 1),
+        **beside,
     }
 
 
@@ -259,13 +308,17 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any] | None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--viewers", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20, help="how long it is measured (default 20)")
+    parser.add_argument("--vs", choices=("nginx",), help="then the finished files through both, CPU for each GB")
     parser.add_argument("--role", choices=("speak", "serve"), help=argparse.SUPPRESS)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.role:
         asyncio.run(speak(arguments.root) if arguments.role == "speak" else serve(arguments.root, arguments.viewers))
         return None
-    result = asyncio.run(measure(max(1, arguments.viewers), max(2.0, arguments.seconds)))
+    if arguments.vs and nginx.installed() is None:
+        print("nginx is not installed: apt-get install nginx", file=sys.stderr)
+        raise SystemExit(2)
+    result = asyncio.run(measure(max(1, arguments.viewers), max(2.0, arguments.seconds), vs=arguments.vs))
     for name, value in result.items():
         print(f"{name:<24}{value:>12}")
     print(json.dumps(result))
