@@ -50,6 +50,8 @@ export class Stream {
       enableWorker: false,
       lowLatencyMode: true,
       maxLiveSyncPlaybackRate: this.#leads ? 1.5 : 1,
+      // Each stall adds this to how far behind the edge one is, for good: a second would soon be several.
+      liveSyncOnStallIncrease: 0.3,
       maxBufferLength: 20,
       maxMaxBufferLength: 60,
       backBufferLength: 90,
