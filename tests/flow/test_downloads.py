@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -119,12 +120,7 @@ async def test_who_may_take_what_with_them(tmp_path: Path, root: Path) -> None:
             assert (status, refused["code"]) == (409, "still-live")
             # Somebody recorded it: the files of another lecture, under this one's name.
             await spec.ok("POST", f"/api/lectures/{lecture}/end")
-            folder = tmp_path / "data" / "recordings" / recording
-            folder.parent.mkdir(exist_ok=True)
-            await asyncio.to_thread(_take_the_place, root / "lecture", folder, recording)
-            with closing(sqlite3.connect(tmp_path / "data" / "tele.sqlite3", timeout=10)) as database, database:
-                done = "UPDATE recording SET state = 'sealed', sealed_at = started_at, duration = 30 WHERE id = ?"
-                assert database.execute(done, (recording,)).rowcount == 1
+            await asyncio.to_thread(pretend, root, tmp_path / "data", recording, spec.me["id"])
             assert (await gp.ok("GET", f"/api/recordings/{recording}"))["downloadable"] is True
             async with asyncio.timeout(30):
                 while (answer := await given(gp, address))[0] == 503:
@@ -147,7 +143,20 @@ async def test_who_may_take_what_with_them(tmp_path: Path, root: Path) -> None:
             assert (await gp.call("GET", address))[0] == 404
 
 
-def _take_the_place(source: Path, folder: Path, name: str) -> None:
+def pretend(root: Path, data_dir: Path, recording: str, speaker: str) -> None:
+    """Let the lecture's recording be that of the fixture, sealed, and all its tracks the speaker's."""
+    folder = data_dir / "recordings" / recording
+    folder.parent.mkdir(exist_ok=True)
+    take_the_place(root / "lecture", folder, recording)
+    summary = Library(folder.parent, PlainVault()).summary(recording)
+    assert summary is not None
+    told = {**summary, "tracks": [{**track, "practitioner": speaker} for track in summary["tracks"]]}
+    with closing(sqlite3.connect(data_dir / "tele.sqlite3", timeout=10)) as database, database:
+        done = "UPDATE recording SET state = 'sealed', sealed_at = started_at, duration = 30, summary = ? WHERE id = ?"
+        assert database.execute(done, (json.dumps(told), recording)).rowcount == 1
+
+
+def take_the_place(source: Path, folder: Path, name: str) -> None:
     """Copy a recording under another name; the journal's first line says whose it is."""
     files: list[Any] = [path for path in source.rglob("*") if path.is_file()]
     for path in files:
