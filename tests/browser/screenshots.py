@@ -89,9 +89,11 @@ class Album:
 
 
 @asynccontextmanager
-async def at(browser: Browser, url: str, username: str, look: Look, face: str = "") -> AsyncIterator[Person]:
+async def at(
+    browser: Browser, url: str, username: str, look: Look, face: str = "", scripts: tuple[str, ...] = ()
+) -> AsyncIterator[Person]:
     """Somebody signed in, in the look's language."""
-    scripts = (PORTRAIT.replace("FACE", face),) if face else ()
+    scripts += (PORTRAIT.replace("FACE", face),) if face else ()
     async with person(browser, url, username, scripts=scripts, **look.options) as someone:
         await someone.api("PUT", "/api/session/language", {"language": look.language})
         await someone.page.reload()
@@ -297,10 +299,10 @@ async def walk(browser: Browser, url: str, look: Look, folder: Path) -> None:
         await album.take(learner, "library-empty")
 
 
-def keep(folder: Path) -> None:
+def keep(folder: Path, curated: dict[str, str]) -> None:
     """Copy the curated pictures into the documentation, with few colours, so that they stay small."""
     DOCS.mkdir(parents=True, exist_ok=True)
-    for source, name in CURATED.items():
+    for source, name in curated.items():
         if (path := folder / f"{source}.png").is_file():
             picture = Image.open(path).convert("RGB")
             picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
@@ -330,5 +332,5 @@ if __name__ == "__main__":
     chosen = LOOKS[:1] if asked.quick else tuple(each for each in LOOKS if not asked.look or each.name in asked.look)
     asyncio.run(main(asked.folder, chosen))
     if asked.docs:
-        keep(asked.folder)
+        keep(asked.folder, CURATED)
     print(f"pictures in {asked.folder}")
