@@ -23,12 +23,8 @@ from tests.server import running_server
 
 CURATED: Final = {
     "desktop-en/plan": "lecture-plan", "phone-zh/plan": "lecture-plan-phone-zh",
-    "desktop-en/presenter": "lecture-presenter", "desktop-zh/presenter": "lecture-presenter-zh",
-    "phone-en/presenter": "lecture-presenter-phone",
-    "desktop-en/viewer": "lecture-viewer", "desktop-zh/viewer": "lecture-viewer-zh",
-    "phone-en/viewer": "lecture-viewer-phone", "phone-zh/viewer": "lecture-viewer-phone-zh",
-    "desktop-en/stage": "lecture-stage", "phone-zh/stage": "lecture-stage-phone-zh",
-    "desktop-zh/lectures": "lectures-zh", "phone-en/lectures": "lectures-phone",
+    "desktop-en/presenter": "lecture-presenter", "desktop-en/viewer": "lecture-viewer",
+    "desktop-en/stage": "lecture-stage", "phone-zh/replay": "lecture-replay-phone-zh",
 }  # fmt: skip
 
 WORDS: Final[dict[str, dict[str, str]]] = {
