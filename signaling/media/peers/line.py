@@ -203,7 +203,9 @@ class Line:
         calm = not allocation.wanted and self.downlink.estimator.bitrate >= allocation.everything
         self.due = now + (DECIDE_CALMLY if calm else DECIDE_EVERY) + DECIDE_MORE * len(taken)
         self._needed = allocation.everything if calm else 0.0
-        rests = calm and probe is None and self.downlink.at_rest(now)
+        # What fits may yet be waited for: only when it is there, the same choice would be made again.
+        complete = allocation.quality == "good" and allocation.red
+        rests = calm and complete and probe is None and self.downlink.at_rest(now)
         if self._calm and not rests:
             self._look_closely(egress)
         self._calm = rests
