@@ -12,6 +12,8 @@ import socket
 import struct
 from typing import Final
 
+from signaling.media.packets.rtcp import TRANSPORT_CC, TRANSPORT_FEEDBACK
+
 SO_ATTACH_REUSEPORT_CBPF: Final = 51
 """Of asm-generic/socket.h (Linux 4.5): a classic BPF program chooses among the sockets of a port, by their order."""
 
@@ -20,12 +22,13 @@ BUFFER: Final = 1 << 20
 _LOAD_BYTE, _AND, _IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
 """Instructions of linux/bpf_common.h: BPF_LD|B|ABS, BPF_ALU|AND|K, BPF_JMP|JEQ|K, BPF_RET|K."""
 _INSTRUCTION: Final = struct.Struct("=HBBI")
+_FIRST: Final = 0x80 | TRANSPORT_CC
 _PROGRAM: Final = (
     (_LOAD_BYTE, 0, 0, 0),
     (_AND, 0, 0, 0xDF),  # padding or not
-    (_IF_EQUAL, 0, 3, 0x80 | 15),
+    (_IF_EQUAL, 0, 3, _FIRST),
     (_LOAD_BYTE, 0, 0, 1),
-    (_IF_EQUAL, 0, 1, 205),
+    (_IF_EQUAL, 0, 1, TRANSPORT_FEEDBACK),
     (_RETURN, 0, 0, 1),
     (_RETURN, 0, 0, 0),
 )
@@ -35,7 +38,7 @@ also when it is encrypted (RFC 3711 §3.4), goes to socket 1; all else to socket
 
 def can_wait(first: int, second: int) -> bool:
     """Whether a datagram with these first two bytes is one that the program puts aside."""
-    return first & 0xDF == 0x80 | 15 and second == 205
+    return first & 0xDF == _FIRST and second == TRANSPORT_FEEDBACK
 
 
 def second_socket(sock: socket.socket) -> socket.socket | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from signaling.media.counters import Counters
 from signaling.media.packets import twcc
 from signaling.media.peers.forward import Egress
 from signaling.media.peers.line import Line
+from signaling.media.policy.allocation import Layer
 from signaling.media.policy.bandwidth import Estimator
 from signaling.media.transport.directory import Path
 from signaling.media.transport.mux import Mux
@@ -40,6 +43,7 @@ class Road:
         self._under_way: deque[tuple[float, int]] = deque()
         self._chance = random.Random(1)
         self._told = self.now
+        self.fittings: dict[str, Any] = {}
         self.skip = 0
         """Packets that the link is to lose next."""
 
@@ -66,7 +70,7 @@ class Road:
                 packet = self._log.report(1, 2)
                 if packet is not None:
                     self._hear(packet[4:])
-            self.line.decide({}, self.egress, self.now)
+            self.line.decide(self.fittings, self.egress, self.now)
 
     def _hear(self, body: bytes) -> None:
         if self._glancing and self.line.glance(body, self.egress, self.now):
@@ -115,6 +119,27 @@ def test_losses_are_counted_whether_or_not_what_came_before_was_read() -> None:
     assert road.estimator.loss == 0
     assert road.glanced > 150
     assert before < road.read < before + 40, "and when it is over a glance is enough again"
+
+
+def test_a_line_does_not_rest_before_all_that_fits_is_sent() -> None:
+    road = Road(glancing=True)
+    road.until(110)
+    road.estimator.bitrate = 3_000_000
+    carried: list[str | None] = []
+    subscription = SimpleNamespace(
+        tick=lambda now: None, carry=lambda key, now: carried.append(key), step_in=lambda: None,
+        awaited=None, red=True, twice=False, retransmission=False, egress=None,
+    )  # fmt: skip
+    layers = (Layer("low", 100_000.0), Layer("high", 700_000.0))
+    feed = SimpleNamespace(source="camera", kind="video", layers=layers, publication=lambda key: key)
+    road.fittings = {"01": SimpleNamespace(feed=feed, subscription=subscription, accepted=True, red=False)}
+    road.line.decide(road.fittings, road.egress, road.now, changed=True)
+    assert carried == ["low"], "whoever is new begins small"
+    road.until(115)
+    assert carried[-1] == "high"
+    choices = len(carried)
+    road.until(125)
+    assert len(carried) < choices + 5, "and then rests"
 
 
 def test_an_outage_of_a_calm_line_is_noticed() -> None:
