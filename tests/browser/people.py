@@ -171,4 +171,6 @@ async def in_call(gp: Person, specialist: Person) -> None:
 
 
 async def hang_up(who: Person) -> None:
-    await who.part("hang-up").click()
+    """End the call for both, and hear that the server did: a browser closed before that would leave it running."""
+    async with who.page.expect_response(lambda answer: answer.url.endswith("/hang-up")):
+        await who.part("hang-up").click()

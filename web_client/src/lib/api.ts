@@ -26,6 +26,8 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Sent as Idempotency-Key: the server carries out a repeated request once, so it may be repeated here too. */
   key?: string;
+  /** Delivered even when the page is closed the next moment. For small bodies: all such requests of a page share 64 KiB. */
+  keepalive?: boolean;
 }
 
 const TIMEOUT = 20_000;
@@ -75,6 +77,7 @@ async function once<T>(method: string, path: string, body: unknown, options: Cal
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: options.signal ? AbortSignal.any([options.signal, limit]) : limit,
       credentials: "same-origin",
+      keepalive: options.keepalive ?? false,
     });
   } catch (error) {
     if (options.signal?.aborted) throw error;
