@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,20 @@ PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opt
 """Everything that follows is for pytest or the benchmark, `--help` too."""
 
 
+TEST_FILES_AT_ONCE = 4
+"""At most: each may run browsers and servers of its own."""
+
+
 def run_tests(arguments: list[str]) -> int:
-    """The whole suite, static checks included, with pytest's own summary line at the end; returns its exit code."""
+    """The whole suite, static checks included, with pytest's own summary line at the end; returns its exit code.
+
+    A file's tests run one after the other, and so many files at once as there are cores: `-n 0` is one process for all.
+    """
     if not (CHECKOUT / "tests").is_dir():
         raise SystemExit("tele: the tests are not part of the installed package; run this in a checkout.")
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=CHECKOUT, check=False).returncode
+    together = ["-n", str(min(TEST_FILES_AT_ONCE, len(os.sched_getaffinity(0)))), "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", *together, *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 
 
 def test(context: typer.Context) -> None:

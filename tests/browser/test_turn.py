@@ -49,8 +49,8 @@ async () => {
   for (const peer of window.peers) {
     const report = await peer.getStats();
     report.forEach((each) => {
-      if (each.type !== 'candidate-pair' || !each.nominated || each.state !== 'succeeded') return;
-      const local = report.get(each.localCandidateId);
+      if (each.type !== 'transport' || !each.selectedCandidatePairId) return;
+      const local = report.get(report.get(each.selectedCandidatePairId).localCandidateId);
       found.push([local.candidateType, local.relayProtocol]);
     });
   }
@@ -147,7 +147,10 @@ async def test_a_call_from_a_network_that_lets_only_tls_out(trusting: Browser, s
         await gp.sees_and_hears()
         await specialist.sees_and_hears()
         assert {tuple(pair) for pair in await gp.page.evaluate(PAIRS)} == {("relay", "tls")}
-        assert "relay" not in {pair[0] for pair in await specialist.page.evaluate(PAIRS)}
+        # The relay may be quicker to answer on a busy machine; what counts is where the call ends up.
+        await specialist.page.wait_for_function(
+            f"async () => (await ({PAIRS})()).every(([type]) => type !== 'relay')", polling=250, timeout=20_000
+        )
         me = (await gp.api("GET", "/api/session"))[1]
     assert SECRET not in server.log
     seen = turn.log.read_text(errors="replace")
