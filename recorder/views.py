@@ -21,6 +21,9 @@ Authorise = Callable[[web.Request, str], Awaitable[None]]
 """Called with the request and the recording's id before anything is looked up, and again after each wait; raises the
 error to answer with."""
 
+Shares = Callable[[web.Request, str], bool]
+"""Called with a request that was given leave and the recording's id: whether a cache in front may keep the answer."""
+
 Release = Callable[[str], Awaitable[str]]
 """Called with a recording's id before it is given away as a file: the Content-Disposition, or the error to answer with.
 """
@@ -50,15 +53,16 @@ class Views:
         *,
         downloads: Downloads | None = None,
         release: Release | None = None,
-        shared_cache: bool = False,
+        shares: Shares | None = None,
     ) -> None:
-        """Nothing can be downloaded without `release`, which says what may be."""
+        """Nothing can be downloaded without `release`, which says what may be. `shares`: a cache stands in front that
+        asks for leave for each request before it answers."""
         self.memory = Memory(MEMORY, time.monotonic)
         self.broadcast = Broadcast(library, self.memory)
         self._library = library
         self._authorise = authorise
         self._downloads, self._release = downloads, release
-        self._shared_cache = shared_cache
+        self._shares = shares
 
     async def media(self, request: web.Request) -> web.StreamResponse:
         recording, path = request.match_info["recording"], request.match_info["path"]
@@ -102,7 +106,7 @@ class Views:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "3"}) from error
         except StorageFailed as error:
             raise web.HTTPInsufficientStorage from error
-        headers = {**self._headers(item.content_type, 0), "Content-Disposition": disposition}
+        headers = {**self._headers(request, item.content_type, 0), "Content-Disposition": disposition}
         answer = _begin(request, item, headers)
         if isinstance(answer, web.Response):
             return answer
@@ -140,7 +144,8 @@ class Views:
         item = await asyncio.to_thread(self._library.find, recording, path)
         if item is None:
             raise web.HTTPNotFound
-        headers = self._headers(item.content_type, PLAYLIST_FRESH if path.endswith(".m3u8") else MEDIA_FRESH)
+        fresh = PLAYLIST_FRESH if path.endswith(".m3u8") else MEDIA_FRESH
+        headers = self._headers(request, item.content_type, fresh)
         answer = _begin(request, item, headers)
         if isinstance(answer, web.Response):
             return answer
@@ -177,7 +182,7 @@ class Views:
         return response
 
     def _held(self, request: web.Request, held: Held) -> web.StreamResponse:
-        headers = self._headers(held.item.content_type, MEDIA_FRESH)
+        headers = self._headers(request, held.item.content_type, MEDIA_FRESH)
         answer = _begin(request, held.item, headers)
         if isinstance(answer, web.Response):
             return answer
@@ -187,7 +192,7 @@ class Views:
 
     def _playlist(self, request: web.Request, shown: Shown, *, blocked: bool, skip: bool) -> web.Response:
         """A playlist of a live recording: the same bytes for everyone who asks the same."""
-        headers = self._headers(PLAYLIST_TYPE, BLOCKED_FRESH if blocked else PLAYLIST_FRESH)
+        headers = self._headers(request, PLAYLIST_TYPE, BLOCKED_FRESH if blocked else PLAYLIST_FRESH)
         headers["Vary"] = "Accept-Encoding"
         body = shown.delta if skip else shown.full
         if "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -195,7 +200,7 @@ class Views:
             return web.Response(body=body.gzip, headers=headers)
         return web.Response(body=body.plain, headers=headers)
 
-    def _headers(self, content_type: str, fresh: int) -> dict[str, str]:
+    def _headers(self, request: web.Request, content_type: str, fresh: int) -> dict[str, str]:
         headers = {
             "Content-Type": content_type,
             "X-Content-Type-Options": "nosniff",
@@ -203,18 +208,15 @@ class Views:
             # what it keeps may still be shown, which costs it an empty answer.
             "Cache-Control": "private, no-cache",
         }
-        if self._shared_cache:
+        if fresh and self._shares is not None and self._shares(request, request.match_info["recording"]):
             # For nginx in front, which asks for leave (auth_request) before it answers, and keeps this line to itself.
             headers["X-Accel-Expires"] = str(fresh)
         return headers
 
 
-def routes(library: Library, authorise: Authorise, *, shared_cache: bool = False) -> list[web.RouteDef]:
-    """The routes of a `Views` of its own.
-
-    `shared_cache`: a cache stands in front that asks for leave for each request before it answers.
-    """
-    return Views(library, authorise, shared_cache=shared_cache).routes()
+def routes(library: Library, authorise: Authorise) -> list[web.RouteDef]:
+    """The routes of a `Views` of its own."""
+    return Views(library, authorise).routes()
 
 
 def _begin(

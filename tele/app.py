@@ -162,10 +162,13 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         Numbers(sockets, rooms, media, engine).read,
     )  # fmt: skip
     leave = MediaLeave.of(services, edge)
+    shared = settings.http.shared_cache
     replay = Views(
-        library, leave.authorise, downloads=Downloads(library, settings.recordings_dir), release=releases(services)
-    )
-    routing.attach(app, services, edge, resolve, health=health, replay=replay.routes(), client=WebClient(web_client()))
+        library, leave.authorise, downloads=Downloads(library, settings.recordings_dir), release=releases(services),
+        shares=leave.shares if shared else None,
+    )  # fmt: skip
+    media_routes = [*(leave.routes() if shared else ()), *replay.routes()]
+    routing.attach(app, services, edge, resolve, health=health, replay=media_routes, client=WebClient(web_client()))
     sockets.attach(app, gateway, lectures)
     routing.finish(app)
     made = await demo.greet(services, settings)

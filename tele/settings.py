@@ -47,6 +47,7 @@ class Http(Section):
     tls_cert: Path | None
     tls_key: Path | None
     trusted_proxies: StringList
+    shared_cache: bool
 
     @model_validator(mode="after")
     def _certificate_is_whole(self) -> Http:

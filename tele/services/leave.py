@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 MAX_AGE = 0.8
 """Seconds for which a look at the rows gives leave: whatever changes, anywhere, is effective within a second."""
+SHARED_FOR = 0.5
+"""Seconds for which a cache in front gives the same leave again: half a second of its clock (config/nginx.conf)."""
+SHARED_AGE = 0.95
+"""Seconds of a look's age when a cache gives its leave for the last time: that too is within a second."""
 VIEWING = 300.0
 """Seconds without a request after which a viewing is over, and the next request begins another."""
 MOST = 20_000
@@ -21,13 +25,19 @@ Key = tuple[str, str]
 class Granted:
     """What the rows said: this session may fetch this recording, for `lasts` seconds at most, when it ends by itself.
 
-    `about` are the ids on which that depends: the person, the session, the recording and what it is of.
+    `about` are the ids on which that depends: the person, the session, the recording and what it is of. `shared`: a
+    cache in front may keep its files, for whoever has leave.
     """
 
     person: str
     session: str
     about: frozenset[str]
     lasts: float
+    shared: bool = False
+
+    def still(self, age: float, ahead: float = 0.0) -> bool:
+        """Whether a look of that age gives leave, now and for `ahead` more seconds."""
+        return age + ahead < min(SHARED_AGE if ahead else MAX_AGE, self.lasts)
 
 
 @dataclass(slots=True)
@@ -49,15 +59,21 @@ class Leaves:
     def __len__(self) -> int:
         return len(self._viewings)
 
-    def holds(self, key: Key, now: float) -> bool:
-        """Whether a request may be answered without another look; notes that there was one."""
+    def holds(self, key: Key, now: float, ahead: float = 0.0) -> bool:
+        """Whether a request may be answered without another look; notes that there was one, which stands for those of
+        the `ahead` seconds to come."""
         viewing = self._viewings.get(key)
         if viewing is None:
             return False
         if now - viewing.used < VIEWING:
-            viewing.used = now
+            viewing.used = max(viewing.used, now + ahead)
             self._viewings.move_to_end(key)
-        return now - viewing.looked < min(MAX_AGE, viewing.granted.lasts)
+        return viewing.granted.still(now - viewing.looked, ahead)
+
+    def shares(self, key: Key) -> bool:
+        """Whether what this leave is for may be kept by a cache in front."""
+        viewing = self._viewings.get(key)
+        return viewing is not None and viewing.granted.shared
 
     def keep(self, key: Key, granted: Granted, looked: float, now: float) -> None:
         """A look that began at `looked` found that this is granted. What has changed since then it may not have seen:

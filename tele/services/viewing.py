@@ -80,7 +80,8 @@ def _answer(services: Services, who: _Who | None, found: Recorded | None, relate
         return Action.REPLAY
     idle = who.session.last_seen_at + services.limits.session_idle
     lasts = (min(who.session.expires_at, idle) - now).total_seconds()
-    return Granted(who.actor.id, who.session.id, frozenset(about), lasts)
+    # What is of a patient stays here: no cache has to be emptied when its key is destroyed or its consent withdrawn.
+    return Granted(who.actor.id, who.session.id, frozenset(about), lasts, shared=found.case is None)
 
 
 async def _people(tx: AsyncSession, services: Services, tokens: list[str], now: datetime) -> dict[str, _Who]:

@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 from tele.domain.access import Action
-from tele.domain.refusals import SignedOut, Unavailable
+from tele.domain.refusals import Forbidden, SignedOut, Unavailable, Unknown
 from tele.services import viewing
 from tele.services.context import Services
-from tele.services.leave import MAX_AGE, Granted, Key, Leaves
+from tele.services.leave import MAX_AGE, SHARED_FOR, Granted, Key, Leaves
 from tele.services.notify import Notifier, SessionWatch
 from tele.services.sign_in import hash_token
 from tele.web.api import denied
@@ -52,15 +52,14 @@ class MediaLeave:
         """With the rows of these services."""
         return cls(lambda keys, begun: viewing.look(services, keys, begun), edge)
 
-    async def authorise(self, request: web.Request, recording: str) -> None:
-        """Return when this request may be answered. Raises SignedOut, Unknown, Unavailable when the rows cannot
-        be read in time."""
-        token = token_of(self._edge, request)
-        if token is None:
+    async def authorise(self, request: web.Request, recording: str, *, ahead: float = 0.0) -> None:
+        """Return when this request may be answered, and those of the `ahead` seconds to come. Raises SignedOut,
+        Unknown, Unavailable when the rows cannot be read in time."""
+        key = self._key(request, recording)
+        if key is None:
             raise SignedOut
-        key = (hash_token(token), recording)
         for _ in range(ATTEMPTS):
-            if self.leaves.holds(key, self._clock()):
+            if self.leaves.holds(key, self._clock(), ahead):
                 return
             asked = self._clock()
             answer = await self._wait(key)
@@ -68,9 +67,29 @@ class MediaLeave:
                 raise SignedOut
             if isinstance(answer, Action):
                 raise denied(answer)
-            if self._clock() - asked < min(MAX_AGE, answer.lasts):
+            if answer.still(self._clock() - asked, ahead):
                 return  # the look began after this request did
         raise Unavailable("rows-away")
+
+    def shares(self, request: web.Request, recording: str) -> bool:
+        """Whether a cache in front may keep the answer to a request that was given leave."""
+        key = self._key(request, recording)
+        return key is not None and self.leaves.shares(key)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """`GET /media/{recording}/leave`, for a cache that asks before it answers (nginx: auth_request), and may let
+        what it hears stand for SHARED_FOR: 204, 401 or 403, the statuses that it knows."""
+        try:
+            await self.authorise(request, request.match_info["recording"], ahead=SHARED_FOR)
+        except SignedOut:
+            return web.Response(status=401)
+        except (Unknown, Forbidden):
+            return web.Response(status=403)
+        return web.Response(status=204)
+
+    def routes(self) -> list[web.RouteDef]:
+        """What a cache in front asks. Register it before the files."""
+        return [web.get("/media/{recording}/leave", self.answer, allow_head=False)]
 
     async def run(self) -> None:
         """Look for those who wait, and now and then at all who watch."""
@@ -97,6 +116,10 @@ class MediaLeave:
         now = self._clock()
         for each in about:
             self.leaves.forget(each, now)
+
+    def _key(self, request: web.Request, recording: str) -> Key | None:
+        token = token_of(self._edge, request)
+        return None if token is None else (hash_token(token), recording)
 
     async def _wait(self, key: Key) -> viewing.Answer:
         waiting = self._waiting.get(key)

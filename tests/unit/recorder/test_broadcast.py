@@ -75,7 +75,7 @@ async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     async def allow(request: web.Request, recording: str) -> None:
         return
 
-    served = views.Views(Library(tmp_path, PlainVault()), allow, shared_cache=True)
+    served = views.Views(Library(tmp_path, PlainVault()), allow, shares=lambda *_: True)
     app = web.Application()
     app.add_routes(served.routes())
     runner = web.AppRunner(app)

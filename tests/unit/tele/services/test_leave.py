@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tele.services.leave import MAX_AGE, VIEWING, Granted, Leaves
+from tele.services.leave import MAX_AGE, SHARED_AGE, SHARED_FOR, VIEWING, Granted, Leaves
 
 PROMISE = 1.0
 KEY = ("token", "recording")
@@ -112,3 +112,31 @@ def test_nobody_is_let_in_more_than_a_second_after_they_were_revoked(steps: list
                 assert not leaves.holds(KEY, now)
             case "let in again":
                 allowed, last_allowed = True, now
+
+
+def test_leave_that_a_cache_gives_again_ends_within_the_same_second() -> None:
+    leaves = Leaves()
+    leaves.keep(KEY, granted(), 10.0, 10.0)
+    last = 10.0 + SHARED_AGE - SHARED_FOR
+    assert leaves.holds(KEY, last - 0.01, SHARED_FOR) and not leaves.holds(KEY, last + 0.01, SHARED_FOR)
+    assert leaves.holds(KEY, last)  # for this request alone
+    leaves.keep(KEY, granted(lasts=0.4), 20.0, 20.0)
+    assert leaves.holds(KEY, 20.0) and not leaves.holds(KEY, 20.0, SHARED_FOR)
+
+
+def test_a_request_stands_for_those_that_a_cache_answers() -> None:
+    leaves = Leaves()
+    leaves.keep(KEY, granted(), 0.0, 0.0)
+    leaves.holds(KEY, 0.1, SHARED_FOR)
+    leaves.keep(KEY, granted(), 0.4, 0.4)
+    assert leaves.due(0.8) == [KEY]  # nothing was asked since the look, but the cache answered in its name
+    leaves.keep(KEY, granted(), 0.8, 0.8)
+    assert leaves.due(1.2) == []
+
+
+def test_only_leave_says_what_may_be_shared() -> None:
+    leaves = Leaves()
+    leaves.keep(KEY, granted(), 0.0, 0.0)
+    assert not leaves.shares(KEY) and not leaves.shares(("other", "recording"))
+    leaves.keep(KEY, Granted("person", "s1", frozenset({"person"}), 60.0, shared=True), 1.0, 1.0)
+    assert leaves.shares(KEY)

@@ -113,3 +113,21 @@ async def test_a_look_that_took_too_long_lets_nobody_in() -> None:
         with pytest.raises(Unknown):
             await asking
         assert len(rows.asked) == 2
+
+
+@pytest.mark.parametrize(("answer", "status"), [(GRANTED, 204), (None, 401), (Action.REPLAY, 403)])
+async def test_a_cache_that_asks_is_told_what_it_understands(answer: Answer, status: int) -> None:
+    rows = Rows()
+    rows.answer = answer
+    async with looking(rows) as leave:
+        path = "/media/recording/leave"
+        asked = make_mocked_request(
+            "GET", path, headers={"Cookie": f"{Edge().cookie}=t"}, match_info={"recording": "recording"}
+        )
+        assert (await leave.answer(asked)).status == status
+        rows.broken = True
+        leave.changed("lecture")
+        with pytest.raises(Unavailable):
+            await leave.answer(asked)
+        stranger = make_mocked_request("GET", path, match_info={"recording": "recording"})
+        assert (await leave.answer(stranger)).status == 401
