@@ -200,8 +200,7 @@ class Broadcast:
             self._awake.notify()
         for channel in self._channels.values():
             for future in channel.waiting.values():
-                if not future.done():
-                    future.set_exception(Overdue())
+                _refuse(future)
         self._channels.clear()
 
     @property
@@ -224,8 +223,7 @@ class Broadcast:
         future = channel.waiting.pop(wanted, None)
         if future is not None and not future.done():
             self.overdue += 1
-            future.set_exception(Overdue())
-            future.exception()
+            _refuse(future)
 
     async def _channel(self, recording: str) -> Channel | None:
         channel = self._channels.get(recording)
@@ -308,3 +306,10 @@ class Broadcast:
             loop.call_soon_threadsafe(self._publish, channel, update)
         elif now - channel.used > IDLE:
             loop.call_soon_threadsafe(self._drop, channel)
+
+
+def _refuse(future: asyncio.Future[None]) -> None:
+    """Tell whoever still waits that nothing comes; that they have all left is no error."""
+    if not future.done():
+        future.set_exception(Overdue())
+        future.exception()

@@ -61,6 +61,11 @@ def filling_init_file(codec: Coding) -> str:
     return f"gap-init-{codec.lower()}.mp4"
 
 
-def program_date(seconds: float) -> str:
-    """Unix time as EXT-X-PROGRAM-DATE-TIME shows it."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def program_date(started: float, position: float) -> str:
+    """EXT-X-PROGRAM-DATE-TIME of a position in seconds of a recording that began at a Unix time.
+
+    Rounded so that it is never more than half a millisecond from where the position is after the first: what is told a
+    whole millisecond off Shaka moves, and starts its decoder anew there, without a picture until the next keyframe.
+    """
+    date = datetime.fromtimestamp(round(round(started, 3) + position, 3), UTC)
+    return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")

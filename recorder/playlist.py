@@ -8,6 +8,7 @@ from recorder.alternative import aac_name
 from recorder.codec import Coding
 from recorder.coverage import cover, discontinuities
 from recorder.journal import State, TrackState
+from recorder.leading import leading
 from recorder.names import filling_file, program_date, segment_file
 from recorder.playlist_live import init_address, live_playlist, target_duration, watched
 
@@ -40,7 +41,7 @@ def media_playlist(state: State, track: TrackState) -> str:
             lines.append(f'#EXT-X-MAP:URI="{init}"')
             current = init
         start, end = span.start / track.rate, span.end / track.rate
-        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{program_date(state.started + start)}")
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{program_date(state.started, start)}")
         # The difference of rounded positions: errors do not add up over hours.
         lines.append(f"#EXTINF:{round(end, 5) - round(start, 5):.5f},")
         lines.append(segment_file(span.msn) if span.segment else filling_file(span.msn))
@@ -66,12 +67,11 @@ def _lecture(state: State, videos: list[TrackState], tracks: list[TrackState]) -
 
     The screen and whoever comes on stage are other pictures, not other qualities: they have playlists of their own.
     """
-    host = state.options.get("host")
     cameras = [track for track in videos if track.source in ("camera", "camera-low")] or videos
-    mine = [track for track in cameras if track.participant == host] or cameras
-    mine = [track for track in mine if track.participant == mine[0].participant]
-    if not mine:
+    if not cameras:
         return tracks
+    first = leading(state, cameras)
+    mine = [track for track in cameras if track.participant == first.participant]
     sound = _sound_of(mine[0], tracks)
     return [*mine, sound] if sound else mine
 
@@ -154,6 +154,9 @@ def _stream(track: TrackState, sound: TrackState | None, base: str, *, live: boo
         attributes.append(f"RESOLUTION={width}x{height}")
     if sound is not None:
         attributes.append(f'AUDIO="{sound.name}"')
+    # On every variant or on none (RFC 8216bis §4.4.6.2). Without it Shaka looks for captions in segments before it
+    # plays, and in the open one too: that has parts but no address yet, and nothing plays at all.
+    attributes.append("CLOSED-CAPTIONS=NONE")
     return ["#EXT-X-STREAM-INF:" + ",".join(attributes), f"{base}{track.name}/index.m3u8"]
 
 

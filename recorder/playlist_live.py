@@ -205,7 +205,7 @@ def _tags(state: State, track: TrackState, before: Span | None, span: Span) -> s
     init = init_address(span)
     if not span.gap and (before is None or init != _told_init(before)):
         lines.append(f'#EXT-X-MAP:URI="{init}"\n')
-    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{program_date(state.started + span.start / track.rate)}\n")
+    lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{program_date(state.started, span.start / track.rate)}\n")
     return "".join(lines)
 
 

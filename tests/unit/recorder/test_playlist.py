@@ -6,16 +6,20 @@ After a wanted change run it with REWRITE_GOLDEN=1 in the environment, and read 
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recorder.codec import OPUS
 from recorder.coverage import cover, discontinuities
 from recorder.fmp4 import init_section
 from recorder.h264 import make_config
 from recorder.journal import Line, State, config_line, decode, encode
+from recorder.names import program_date
 from recorder.playlist import media_playlist, multivariant, participant_playlist, screen_playlist
 from recorder.slate import CONFIGS, filling
 from recorder.summary import summarise
@@ -147,6 +151,12 @@ def test_a_picture_that_outlasts_the_end_has_as_many_entries_as_its_sound() -> N
         state.apply(line)
     for track in state.tracks.values():
         assert [span.msn for span in cover(state, track)] == list(range(6)), track.name
+
+
+@given(started=st.floats(1.7e9, 1.9e9), ticks=st.integers(0, 90_000 * 3_600 * 12))
+def test_dates_are_as_far_apart_as_what_they_tell_of(started: float, ticks: int) -> None:
+    first, later = (datetime.fromisoformat(program_date(started, at)).timestamp() for at in (0.0, ticks / 90_000))
+    assert abs(later - first - ticks / 90_000) < 0.000_51
 
 
 def test_summary() -> None:
