@@ -121,6 +121,9 @@ class LinkServer:
                 task = self._tasks.spawn(self._answer(writer, message, self._last.get(subject)), "call")
                 self._last[subject] = task
                 task.add_done_callback(functools.partial(self._forget, subject))
+                # One call per turn of the loop: what many who come back at once want must not run in a row, for packets
+                # are forwarded between two turns.
+                await asyncio.sleep(0)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the front went away; it comes back by itself
         except ValueError as mistake:

@@ -15,7 +15,7 @@ from recorder.vault import PlainVault
 from signaling.media.config import MediaConfig
 from signaling.media.plane import MediaPlane
 from tele.link import CallFailed, LinkServer, Message
-from tele.process import RUN_DIR, holdings, socket_path
+from tele.process import RUN_DIR, calm_collector, holdings, socket_path
 from tele.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -146,6 +146,7 @@ async def run_worker(settings: Settings, number: int, ending: asyncio.Event, env
     server = LinkServer(node)
     events.append(server.emit)
     await server.start(socket_path(environment[RUN_DIR], number))
+    calm_collector()
     await ending.wait()
     await node.stop()
     await server.stop()

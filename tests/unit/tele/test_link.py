@@ -131,3 +131,22 @@ async def test_a_greeting_that_failed_is_tried_again(pair: Pair, monkeypatch: py
     async with asyncio.timeout(5):
         await pair.came_up.wait()
     assert pair.ups == 4
+
+
+async def test_calls_that_come_together_leave_a_turn_of_the_loop_between_them(pair: Pair) -> None:
+    loop, turns = asyncio.get_running_loop(), 0
+    carried_out: list[int] = []
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(turn)
+
+    async def call(name: str, arguments: Message) -> Message:
+        carried_out.append(turns)
+        return {}
+
+    pair.worker.call = call  # type: ignore[method-assign]
+    turn()
+    await asyncio.gather(*(pair.node.call("echo", {"room": f"room-{number}"}) for number in range(100)))
+    assert len(set(carried_out)) == 100
