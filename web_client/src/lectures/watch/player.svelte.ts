@@ -5,6 +5,7 @@ import type { Lecture } from "../../lib/lecture-types";
 import { placeIn, remember } from "../../replay/memory";
 import { fetchRecording, type Recording } from "../../replay/recording";
 import { Extras } from "./extras";
+import { keepQuality, keptQuality } from "./quality";
 import { Stream } from "./stream";
 
 const TICK = 200;
@@ -17,9 +18,10 @@ const SPREAD = 1_200;
 const REMEMBER_EVERY = 5_000;
 /** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
 const OURS = 1_500;
+/** How fast what is left is played when a lecture that one follows ends: the replay must not wait for the second or two one is behind. */
+const CLOSING = 2;
 /** After so many seconds without a picture what is missing is passed over. */
 const HOLE = 3;
-const STORED = "tele.lecture.quality";
 export class LecturePlayer {
   time = $state(0);
   /** The newest second there is; the length, of a replay. */
@@ -87,15 +89,11 @@ export class LecturePlayer {
       this.levels = this.main.heights.length;
       this.main.hold(levelFor(this.quality, this.main.heights));
     };
-    try {
-      const stored = localStorage.getItem(STORED) as Quality | null;
-      if (stored === "low" || stored === "slides" || stored === "sound") this.quality = stored;
-    } catch {
-      // Without storage every page begins with the automatic choice.
-    }
+    this.quality = keptQuality();
     const { video } = this.main;
     video.addEventListener("pause", () => this.#paused());
     video.addEventListener("play", () => (this.#wanted = true));
+    video.addEventListener("ended", () => this.#tick());
   }
 
   get state(): PlayerState {
@@ -197,11 +195,7 @@ export class LecturePlayer {
     this.quality = quality;
     this.#thin.reset();
     this.sparing = false;
-    try {
-      localStorage.setItem(STORED, quality);
-    } catch {
-      // The choice holds for this page alone.
-    }
+    keepQuality(quality);
     this.main.hold(levelFor(quality, this.main.heights));
     this.#resource();
     this.#arrange();
@@ -349,13 +343,16 @@ export class LecturePlayer {
   #replayed(now: number): void {
     const { video } = this.main;
     this.#overHole();
+    const rolls = this.#wanted && this.#sawLive;
+    if (rolls && this.#wasNear) video.playbackRate = CLOSING;
     const over = this.ready && (video.ended || (!this.main.growing && this.edge > 0 && video.currentTime >= this.edge - 0.25));
     if (over && !this.ended) {
-      if (this.#wanted && this.#sawLive) {
+      if (rolls) {
         // What was live is the replay now: it stands at its beginning.
         this.#sawLive = false;
         this.rolled = true;
         this.pause();
+        this.setSpeed(this.speed);
         this.seek(0);
       } else {
         this.ended = true;
