@@ -85,7 +85,7 @@ class Person:
 
 
 @contextmanager
-def _settings_of(server: Server) -> Iterator[None]:
+def settings_of(server: Server) -> Iterator[None]:
     """The environment in which `load` finds the server's settings."""
     before = os.environ.get("TELE_DATA_DIR")
     os.environ["TELE_DATA_DIR"] = str(server.data_dir)
@@ -100,7 +100,7 @@ def _settings_of(server: Server) -> Iterator[None]:
 
 async def signed_in(server: Server, people: int) -> list[tuple[str, str]]:
     """Make that many accounts with a session each; (role, token) of each, specialists first."""
-    with _settings_of(server):
+    with settings_of(server):
         settings = load()
     found = []
     async with services(settings) as house:
