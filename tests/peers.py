@@ -16,8 +16,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / ".cache"
@@ -229,6 +230,15 @@ def shaka() -> Path:
     with _one_at_a_time():
         _npm_packages()
     return HERE / "browser" / "node_modules" / "shaka-player" / "dist" / "shaka-player.compiled.js"
+
+
+def mp4box(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """What MP4Box.js, GPAC's reader, says of each file: `complaints`, and `tracks` with `codec` and `samples`."""
+    with _one_at_a_time():
+        _npm_packages()
+    command = [use_packaged_node() / "node", HERE / "browser" / "mp4box.mjs", *files]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
 
 
 @contextlib.contextmanager

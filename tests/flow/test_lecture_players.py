@@ -1,10 +1,11 @@
-"""A player that is not ours: FFmpeg reads a lecture live and as its replay."""
+"""Readers that are not ours: FFmpeg reads a lecture live and as its replay, GPAC every box of what was recorded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import av.logging
@@ -13,6 +14,7 @@ from yarl import URL
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
+from tests import peers
 from tests.bench.kills_live import live_recording, sealed
 from tests.bench.podium import Podium
 from tests.people import Caller, caller
@@ -94,3 +96,48 @@ async def test_ffmpeg_reads_a_lecture_live_and_as_its_replay_without_a_warning(s
         frames, warnings = await asyncio.to_thread(read, show.viewer.url + show.path, cookie_of(show.viewer), seconds)
         assert set(warnings) <= UNAVOIDABLE
         assert frames["video"] >= at_least and frames["audio"] >= at_least, frames
+
+
+async def fetched(viewer: Caller, path: str) -> bytes:
+    """A file's bytes; one that is still being made is waited for."""
+    async with asyncio.timeout(30):
+        while True:
+            async with viewer.http.get(viewer.url + path) as answer:
+                if answer.status == 200:
+                    return await answer.read()
+                assert answer.status == 503, (path, answer.status)
+            await asyncio.sleep(0.2)
+
+
+async def pieces(viewer: Caller, folder: str) -> dict[str, bytes]:
+    """What one track consists of: for each init section all segments behind it, by the init section's name."""
+    found: dict[str, bytes] = {}
+    current = ""
+    for line in (await fetched(viewer, f"{folder}/index.m3u8")).decode().splitlines():
+        if line.startswith("#EXT-X-MAP:"):
+            current = line.split('"')[1]
+            found.setdefault(current, await fetched(viewer, f"{folder}/{current}"))
+        elif line and not line.startswith("#"):
+            found[current] += await fetched(viewer, f"{folder}/{line}")
+    return found
+
+
+async def test_gpac_has_no_complaint_of_what_was_recorded(show: Show, tmp_path: Path) -> None:
+    host, lecture = show.podium.caller, show.podium.lecture
+    await host.ok("PATCH", f"/api/lectures/{lecture}", {"downloadable": True})
+    await show.end()
+    base = f"/media/{show.recording}"
+    files = {tmp_path / "download.mp4": await fetched(show.viewer, f"{base}/download.mp4")}
+    recording = await show.viewer.ok("GET", f"/api/recordings/{show.recording}")
+    for track in recording["tracks"]:
+        for init, data in (await pieces(show.viewer, f"{base}/{track['name']}")).items():
+            files[tmp_path / f"{track['name']}-{init}"] = data
+    for file, data in files.items():
+        file.write_bytes(data)
+    judged = dict(zip(files, await asyncio.to_thread(peers.mp4box, list(files)), strict=True))
+    assert [f"{file.name}: {text}" for file, said in judged.items() for text in said["complaints"]] == []
+    download = judged.pop(tmp_path / "download.mp4")["tracks"]
+    assert {each["codec"].split(".")[0] for each in download} == {"avc1", "Opus"}
+    assert all(each["samples"] > 10 for each in download)
+    assert len(judged) >= 2 and all(len(said["tracks"]) == 1 for said in judged.values())
+    assert all(each["samples"] for said in judged.values() for each in said["tracks"])
