@@ -76,9 +76,12 @@ class Album:
         self.folder, self.look = folder / look.name, look
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    async def take(self, who: Person, name: str, *, whole: bool = False, settle_ms: int = 450) -> None:
-        """One picture of the window; `whole`: and one of the whole page."""
-        await who.page.mouse.move(0, 0)
+    async def take(
+        self, who: Person, name: str, *, whole: bool = False, settle_ms: int = 450, pointer: bool = False
+    ) -> None:
+        """One picture of the window; `whole`: and one of the whole page; `pointer`: leaving the mouse where it is."""
+        if not pointer:
+            await who.page.mouse.move(0, 0)
         await who.page.wait_for_timeout(settle_ms)
         await who.page.screenshot(path=self.folder / f"{name}.png")
         if whole:
