@@ -89,6 +89,7 @@ class Podium:
 
     async def _enter(self) -> None:
         if not self.caller.sio.connected:
+            await self.caller.sio.eio.disconnect(abort=True)  # an attempt that was given up may be half open
             await self.caller.sio.connect(self.caller.url, transports=["websocket"])
         reply = await self._asked("room.join", codecs=["H264"])
         if self._anew or not reply["known"] or self._client is None:
