@@ -28,6 +28,10 @@ class Held:
     until: float
 
 
+class GivenUpError(Exception):
+    """Whoever was reading for all has gone away."""
+
+
 class Memory:
     """Of one event loop; holds at most `limit` bytes, what was used last the longest."""
 
@@ -63,12 +67,17 @@ class Memory:
 
     async def load(self, key: Key, read: Callable[[], Awaitable[tuple[Item, bytes] | None]]) -> Held | None:
         """What is held, or read once for all who ask meanwhile; None when `read` finds nothing. Raises what it does."""
-        held = self.get(key)
-        if held is not None:
-            return held
-        pending = self._reading.get(key)
-        if pending is not None:
-            return await asyncio.shield(pending)
+        while True:
+            held = self.get(key)
+            if held is not None:
+                return held
+            pending = self._reading.get(key)
+            if pending is None:
+                break
+            try:
+                return await asyncio.shield(pending)
+            except GivenUpError:
+                continue  # whoever read it for all has gone away: the next one reads
         self.misses += 1
         pending = self._reading[key] = asyncio.get_running_loop().create_future()
         try:
@@ -76,7 +85,7 @@ class Memory:
             held = self.put(key, *found) if found is not None else None
         except BaseException as error:
             # Nobody else may be waiting: then it is raised here alone.
-            pending.set_exception(error if isinstance(error, Exception) else RuntimeError("the read was given up"))
+            pending.set_exception(error if isinstance(error, Exception) else GivenUpError())
             pending.exception()
             raise
         else:

@@ -5,16 +5,11 @@ import type { Lecture } from "../../lib/lecture-types";
 import { placeIn, remember } from "../../replay/memory";
 import { fetchRecording, type Recording } from "../../replay/recording";
 import { Extras } from "./extras";
+import { Looks, SPREAD } from "./looks";
 import { keepQuality, keptQuality } from "./quality";
 import { Stream } from "./stream";
 
 const TICK = 200;
-/** How often the tracks are asked for, in ms; at once when the server says so. */
-const LOOK_EVERY = 25_000;
-/** What the server told of is listed some seconds later, when its first file is whole: looked for so often, for so long. */
-const EXPECT_EVERY = 1_500;
-const EXPECT_FOR = 9_000;
-const SPREAD = 1_200;
 const REMEMBER_EVERY = 5_000;
 /** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
 const OURS = 1_500;
@@ -22,6 +17,7 @@ const OURS = 1_500;
 const CLOSING = 2;
 /** After so many seconds without a picture what is missing is passed over. */
 const HOLE = 3;
+
 export class LecturePlayer {
   time = $state(0);
   /** The newest second there is; the length, of a replay. */
@@ -68,9 +64,7 @@ export class LecturePlayer {
   #wasNear = true;
   #stalled = false;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #looks = new Set<ReturnType<typeof setTimeout>>();
-  #lookAt = Infinity;
-  #expectUntil = 0;
+  readonly #looks = new Looks(() => void this.#look());
   #remembered = 0;
   #hidden = false;
   /** It was seen live on this page. */
@@ -122,12 +116,7 @@ export class LecturePlayer {
 
   /** Ask for the tracks within a moment. */
   look(within = SPREAD): void {
-    this.#expectUntil = performance.now() + EXPECT_FOR;
-    const timer = setTimeout(() => {
-      this.#looks.delete(timer);
-      void this.#look();
-    }, Math.random() * within);
-    this.#looks.add(timer);
+    this.#looks.soon(within);
   }
 
   toggle(): void {
@@ -223,7 +212,7 @@ export class LecturePlayer {
   close(): void {
     this.#abort.abort();
     clearInterval(this.#timer);
-    for (const timer of this.#looks) clearTimeout(timer);
+    this.#looks.close();
     if (this.#lecture && this.state !== "live" && this.ready) remember(this.#lecture.id, this.ended ? 0 : this.time);
     this.main.close();
     this.#extras.close();
@@ -244,7 +233,7 @@ export class LecturePlayer {
 
   async #load(start: number): Promise<void> {
     this.#source = this.#address();
-    this.#ours = performance.now() + OURS;
+    this.#ours = this.#retryAt = performance.now() + OURS;
     this.#sound();
     await this.main.load(this.#source, start);
     if (this.#wanted) await this.#start();
@@ -260,18 +249,17 @@ export class LecturePlayer {
   async #look(): Promise<void> {
     const id = this.#lecture?.recording;
     if (!id) return;
-    const every = performance.now() < this.#expectUntil ? EXPECT_EVERY : LOOK_EVERY;
-    this.#lookAt = performance.now() + every * (0.7 + Math.random() * 0.6);
+    this.#looks.began();
     try {
       const { tracks } = (this.recording = await fetchRecording(id, this.#abort.signal));
       const stale = this.status === "in-progress" && this.seen && this.main.told && grown(tracks, this.main.tracks, this.#speaker);
       if (stale) void this.#load(this.near ? -1 : this.time);
       else this.#resource();
       this.#arrange();
-      if (this.recording.tracks.length === 0) this.#lookAt = performance.now() + 2_000;
+      if (this.recording.tracks.length === 0) this.#looks.again(2_000);
     } catch (error) {
       if (!this.#abort.signal.aborted) console.info("the tracks come later:", error);
-      this.#lookAt = performance.now() + 4_000;
+      this.#looks.again(4_000);
     }
   }
 
@@ -309,10 +297,7 @@ export class LecturePlayer {
     }
     if (this.status === "in-progress") this.#live(now);
     else this.#replayed(now);
-    if (now > this.#lookAt && (this.status === "in-progress" || !this.recording?.tracks.length)) {
-      this.#lookAt = Infinity;
-      void this.#look();
-    }
+    if (this.status === "in-progress" || !this.recording?.tracks.length) this.#looks.tick(now);
     this.#arrange();
     this.#extras.follow(video, this.playing && !video.paused);
     const filled = this.#extras.filled(this.edge);
@@ -334,18 +319,26 @@ export class LecturePlayer {
   }
 
   /** Nothing comes any more where we are, but there is something further on: a break in the line leaves a hole. */
-  #overHole(): void {
-    if (this.waitingFor < HOLE) return;
+  #overHole(): boolean {
+    if (this.waitingFor < HOLE) return false;
     const beyond = this.main.beyond(this.time) ?? (this.main.growing ? null : this.time + HOLE);
-    if (beyond !== null && beyond < this.edge) this.seek(beyond);
+    if (beyond === null || beyond >= this.edge) return false;
+    this.seek(beyond);
+    return true;
   }
 
   #replayed(now: number): void {
-    const { video } = this.main;
-    this.#overHole();
+    const { main } = this;
+    const { video } = main;
+    const waits = this.waitingFor >= HOLE && !this.#overHole();
     const rolls = this.#wanted && this.#sawLive;
     if (rolls && this.#wasNear) video.playbackRate = CLOSING;
-    const over = this.ready && (video.ended || (!this.main.growing && this.edge > 0 && video.currentTime >= this.edge - 0.25));
+    else if (this.sparing) this.#unspare();
+    // It is over, and the playlist that is played from does not know: it is asked for anew.
+    if (waits && main.growing && now > this.#retryAt) void this.#load(this.time);
+    // What is missing in the very last seconds is not coming.
+    const left = this.edge - video.currentTime;
+    const over = this.ready && (video.ended || (!main.growing && this.edge > 0 && left <= (waits ? HOLE : 0.25)));
     if (over && !this.ended) {
       if (rolls) {
         // What was live is the replay now: it stands at its beginning.
@@ -363,6 +356,13 @@ export class LecturePlayer {
       this.#remembered = now;
       remember(this.#lecture.id, this.time);
     }
+  }
+
+  /** A line that was too thin for live pictures is tried with them again. */
+  #unspare(): void {
+    this.#thin.reset();
+    this.sparing = false;
+    this.#resource();
   }
 
   async #start(): Promise<void> {
