@@ -9,12 +9,12 @@ from tele.domain.seat import is_device
 
 
 def leading(state: State, pictures: Sequence[TrackState]) -> TrackState:
-    """The host's (`host` in the recording's options), else an encoder's, else that which came first: guests come later.
+    """An encoder's, else the host's (`host` in the recording's options), else that which came first: guests come later.
 
     An encoder's stands before a page's camera: it was made up to be shown. Raises ValueError where there is none.
     """
     host = state.options.get("host")
     return min(
         pictures,
-        key=lambda track: (track.participant != host, not is_device(track.participant), track.start, track.name),
+        key=lambda track: (not is_device(track.participant), track.participant != host, track.start, track.name),
     )

@@ -67,7 +67,8 @@ class Recorder:
     async def start(self, recording: str, room: str, options: dict[str, Any]) -> dict[str, Any]:
         """Record `room` from now on, or go on with a recording that was paused or torn; no-op while it runs.
 
-        `options`: `low_latency` (bool), `grid` (seconds between keyframes). Returns a summary. Raises InvalidName,
+        `options`: `low_latency` (bool), `grid` (seconds between keyframes), `host` (the participant who
+        leads). Returns a summary. Raises InvalidName,
         RecordingSealed, RecordingBusy. A disk that refuses is told by an "alarm" event, and recording begins when
         it has room.
         """

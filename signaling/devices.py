@@ -64,7 +64,7 @@ class Devices:
             command = "ingest" if direction == "publish" else "play"
             answer = await self._media.call(room, command, participant=seat, session=session, sdp=sdp)
             found = self._rooms.setdefault(room, Room(room, call.kind, call.subject, call.recording))
-            found.adopt(call.recording)
+            found.adopt(call.recording, call.host)
             person = found.people.setdefault(seat, Person(seat))
             person.seat_device(token, label, session)
             sends = answer["kinds"] if direction == "publish" else []

@@ -32,6 +32,8 @@ class Ticket:
     mark: RecordingMark
     """What the recording should be doing now, as the database has it."""
     chat: tuple[Json, ...]
+    host: str | None = None
+    """The seat of a lecture's speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class RunningCall:
     subject: str
     recording: str | None
     mark: RecordingMark
+    host: str | None = None
+    """The seat of a lecture's speaker."""
 
 
 @dataclass(frozen=True, slots=True)

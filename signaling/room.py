@@ -86,6 +86,8 @@ class Room:
     told: Literal["start", "pause"] | None = None
     """What the recorder was told last; None when that is not known."""
     stage: str | None = None
+    host: str | None = None
+    """The seat whose picture and voice lead in a lecture's recording: its speaker's."""
     people: dict[str, Person] = field(default_factory=dict)
 
     def public_people(self) -> list[dict[str, Any]]:
@@ -113,9 +115,10 @@ class Room:
             if person.token
         ]
 
-    def adopt(self, recording: str | None) -> None:
-        """Take note of the recording that the rows have; it is never exchanged for another."""
+    def adopt(self, recording: str | None, host: str | None) -> None:
+        """Take note of what the rows have: the recording, which is never exchanged for another, and who leads in it."""
         self.recording = self.recording or recording
+        self.host = host or self.host
 
     def by_sid(self, sid: str) -> Person | None:
         """Whose connection this is."""

@@ -83,10 +83,11 @@ class RoomRecordings:
                 self.seal(room_id, recording)
 
     async def _start(self, room: Room) -> None:
+        options = dict(self._options[room.kind])
+        if room.host is not None:
+            options["host"] = room.host
         try:
-            answer = await self._media.call(
-                room.id, "record.start", recording=room.recording, options=dict(self._options[room.kind])
-            )  # fmt: skip
+            answer = await self._media.call(room.id, "record.start", recording=room.recording, options=options)
         except Exception as refused:
             if getattr(refused, "code", None) == "media-down":
                 raise

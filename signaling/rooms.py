@@ -81,7 +81,7 @@ class Rooms:
             room = self._rooms.get(message.room)
             if room is None:
                 room = self._rooms[message.room] = Room(ticket.room, ticket.kind, ticket.subject, ticket.recording)
-            room.adopt(ticket.recording)
+            room.adopt(ticket.recording, ticket.host)
             seat = participant_id(room.id, actor.id)
             person = room.people.get(seat)
             known = person is not None and person.has_media
@@ -224,7 +224,7 @@ class Rooms:
             room = self._rooms.get(room_id)
             if room is not None:
                 if action == "begin" and (call := await self._running(room_id)) is not None:
-                    room.adopt(call.recording)
+                    room.adopt(call.recording, call.host)
                 await self._recordings.obey(room, _MARKS.get(action, "off"))
 
     async def unseat(self, room_id: str, practitioner: str) -> None:
@@ -286,7 +286,7 @@ class Rooms:
         for room_id in known & running.keys():
             room = self._rooms.get(room_id)
             if room is not None:
-                room.adopt(running[room_id].recording)
+                room.adopt(running[room_id].recording, running[room_id].host)
             if room is not None and self._recordings.differs(room, running[room_id].mark):
                 async with self._locks.of(room_id):
                     if (call := await self._running(room_id)) is not None:
@@ -368,7 +368,7 @@ class Rooms:
                         self._await_return(room, person)
             if room is None:
                 return
-            room.adopt(call.recording)
+            room.adopt(call.recording, call.host)
             await self.devices.restore(room, seats)
             for seat in seats.keys() - room.people.keys():  # they left while nobody could tell the worker
                 await self._tell_worker(room_id, "leave", participant=seat)

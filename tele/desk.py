@@ -89,7 +89,7 @@ class LectureDesk:
             raise SocketError("not-found", "there is no such lecture") from None
         except Conflict as over:
             raise SocketError(over.code, "the lecture is over") from None
-        return Ticket(room, "lecture", lecture.room, actor.name, seat, lecture.recording, "on", ())
+        return Ticket(room, "lecture", lecture.room, actor.name, seat, lecture.recording, "on", (), lecture.host)
 
     async def running(self) -> list[RunningCall]:
         """Every lecture on the air, and those whose encoders may be here ahead of it: nothing is recorded of them."""
@@ -97,7 +97,7 @@ class LectureDesk:
         on_air = {each.room: each for each in await self._broadcasts.running()}
         return [
             *(RunningCall(room, "lecture", room, None, "off") for room in awaited if room not in on_air),
-            *(RunningCall(room, "lecture", room, each.recording, "on") for room, each in on_air.items()),
+            *(RunningCall(room, "lecture", room, each.recording, "on", each.host) for room, each in on_air.items()),
         ]
 
     async def came(self, actor: Actor, lecture: str) -> tuple[str, bool]:

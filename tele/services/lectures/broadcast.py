@@ -32,6 +32,8 @@ class OnAir:
 
     room: str
     recording: str | None
+    host: str
+    """The speaker's seat: whose picture and voice stand for the lecture where only one can."""
 
 
 class Broadcasts:
@@ -124,17 +126,17 @@ class Broadcasts:
             if row.status != "in-progress":
                 raise Conflict("room-ended")
             recording = await tx.scalar(select(Recording.id).where(Recording.lecture == room))
-        return OnAir(room, recording), seat
+        return OnAir(room, recording, participant_id(room, row.speaker)), seat
 
     async def running(self) -> list[OnAir]:
         """Every lecture on the air."""
         async with self._services.database.reading() as tx:
             rows = await tx.execute(
-                select(Lecture.id, Recording.id)
+                select(Lecture.id, Recording.id, Lecture.speaker)
                 .join(Recording, Recording.lecture == Lecture.id, isouter=True)
                 .where(Lecture.status == "in-progress")
             )
-            return [OnAir(room, recording) for room, recording in rows]
+            return [OnAir(room, recording, participant_id(room, speaker)) for room, recording, speaker in rows]
 
     async def unsealed(self) -> list[tuple[str, str]]:
         """Room and recording of lectures that are over while their recording was not sealed yet."""

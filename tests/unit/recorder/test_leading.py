@@ -65,10 +65,12 @@ def test_an_encoder_leads_before_the_cameras_of_pages() -> None:
     assert [each.name for each in chosen(state, "camera")] == [f"cam-{ENCODER}", f"audio-{ENCODER}"]
 
 
-def test_a_host_who_was_told_leads_before_all_others() -> None:
-    state = lecture(*CAMERAS.values(), OBS, host=GUEST)
-    assert f"cam-{GUEST}/" in multivariant(state) and ENCODER not in multivariant(state)
+def test_a_host_who_was_told_leads_before_whoever_was_there_first() -> None:
+    state = lecture(*CAMERAS.values(), host=GUEST)
+    assert f"cam-{GUEST}/" in multivariant(state) and SPEAKER not in multivariant(state)
     assert [each.participant for each in chosen(state, "camera")] == [GUEST]
+    with_encoder = lecture(*CAMERAS.values(), OBS, host=GUEST)
+    assert f"cam-{ENCODER}/" in multivariant(with_encoder) and GUEST not in multivariant(with_encoder)
 
 
 def test_a_live_track_is_told_of_from_its_first_part_on_where_something_was_before() -> None:

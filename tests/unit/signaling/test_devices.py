@@ -7,6 +7,8 @@ import pytest
 from signaling.ports import RunningCall
 from tests.unit.signaling.world import RECORDING, ROOM, Calls, World
 
+HOST = "p_speaker"
+
 
 class Talk(Calls):
     """A lecture that is awaited, and live from when a test says so."""
@@ -16,7 +18,8 @@ class Talk(Calls):
     async def running(self) -> list[RunningCall]:
         if self.over:
             return []
-        return [RunningCall(ROOM, "lecture", ROOM, RECORDING if self.live else None, "on" if self.live else "off")]
+        on_air = RunningCall(ROOM, "lecture", ROOM, RECORDING, "on", HOST)
+        return [on_air if self.live else RunningCall(ROOM, "lecture", ROOM, None, "off")]
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ async def test_an_encoder_waits_unrecorded_until_the_lecture_begins(world: World
     talk(world).live = True
     await world.rooms.record(ROOM, "begin")
     started = next(arguments for name, arguments in world.media.calls if name == "record.start")
-    assert (started["recording"], started["options"]) == (RECORDING, {"low_latency": True})
+    assert (started["recording"], started["options"]) == (RECORDING, {"low_latency": True, "host": HOST})
     assert world.speaker.events("recording")[-1]["state"] == "on"
     await world.rooms.record(ROOM, "begin")
     assert world.media.names().count("record.start") == 1
