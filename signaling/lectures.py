@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from signaling import messages
+from signaling.heads import Heads
 from signaling.ports import Json, SocketError
 from tele.domain.access import Actor
 from tele.domain.people import LANGUAGES
@@ -58,8 +59,11 @@ class Groups(Protocol):
 class Lectures:
     """Implements `LiveLectures` of the services; its handlers are those of the `lecture.…` messages."""
 
-    def __init__(self, *, groups: Groups, tasks: Tasks, remind: Callable[[], None], deck: Callable[[], None]) -> None:
+    def __init__(
+        self, *, groups: Groups, heads: Heads, tasks: Tasks, remind: Callable[[], None], deck: Callable[[], None]
+    ) -> None:
         self._groups = groups
+        self._heads = heads
         self._tasks = tasks
         self.remind = remind
         self.deck = deck
@@ -67,6 +71,7 @@ class Lectures:
         """Lecture → connection → the groups that it hears."""
         self._changed: set[str] = set()
         self._woken = asyncio.Event()
+        self._elsewhere: dict[str, int] = {}
         self._counted: dict[str, int] = {}
         self._pictures: dict[str, str] = {}
         self._devices: dict[str, list[Json]] = {}
@@ -114,8 +119,8 @@ class Lectures:
     # ------------------------------------------------------------------ LiveLectures
 
     def watching(self, lecture_id: str) -> int:
-        """How many pages watch it on this node."""
-        return len(self._watchers.get(lecture_id, ()))
+        """How many pages watch it; those on other nodes as of some seconds ago."""
+        return len(self._watchers.get(lecture_id, ())) + self._elsewhere.get(lecture_id, 0)
 
     def floor(self, lecture_id: str) -> None:
         """Something beside the picture changed."""
@@ -183,6 +188,8 @@ class Lectures:
     async def _tell_counts(self) -> None:
         while True:
             await asyncio.sleep(COUNT_EVERY)
+            here = {lecture: len(watchers) for lecture, watchers in self._watchers.items()}
+            self._elsewhere = await self._heads.elsewhere(here)
             for lecture in list(self._watchers.keys() | self._counted.keys()):
                 now = self.watching(lecture)
                 if now == self._counted.get(lecture, 0):

@@ -20,6 +20,7 @@ from recorder.views import Library, Views
 from signaling import fanout
 from signaling.devices import Devices
 from signaling.gateway import Gateway
+from signaling.heads import NoHeads, SharedHeads
 from signaling.lectures import Lectures
 from signaling.presence import LocalPresence, SharedPresence
 from signaling.rooms import Rooms
@@ -111,7 +112,8 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
         redis_url=settings.redis.url,
     )  # fmt: skip
     reminders, decks = Reminders(WallTimer(_now)), Decks()
-    lectures = Lectures(groups=sockets, tasks=tasks, remind=reminders.wake, deck=decks.wake)
+    heads = SharedHeads(redis, node) if redis is not None else NoHeads()
+    lectures = Lectures(groups=sockets, heads=heads, tasks=tasks, remind=reminders.wake, deck=decks.wake)
     library = Library(settings.recordings_dir, PlainVault())
     overheard = Overheard(sockets, sockets, lambda *about: leave.changed(*about))  # noqa: PLW0108 - built later
     services = Services(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from signaling import messages
+from signaling.heads import NoHeads
 from signaling.lectures import WATCHED, Lectures
 from signaling.ports import Json, SocketError
 from tele.domain.access import Actor
@@ -57,7 +58,7 @@ class House:
 @pytest.fixture
 async def hall() -> AsyncIterator[tuple[Lectures, Sockets, House]]:
     sockets, house, tasks = Sockets(), House(), Tasks("test")
-    lectures = Lectures(groups=sockets, tasks=tasks, remind=lambda: None, deck=lambda: None)
+    lectures = Lectures(groups=sockets, heads=NoHeads(), tasks=tasks, remind=lambda: None, deck=lambda: None)
     lectures.start(house)
     yield lectures, sockets, house
     await tasks.close()
