@@ -86,6 +86,10 @@ def problem(reference: Reference, request: web.Request, refusal: Refusal) -> web
     )
 
 
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
 def middleware(reference: Reference) -> Middleware:
     """The outermost middleware: turns every exception into a problem document."""
 
@@ -99,14 +103,17 @@ def middleware(reference: Reference) -> Middleware:
             if error.status < 400:
                 raise
             return _plain(reference, request, error)
-        except (ConnectionError, TimeoutError):
-            raise  # the caller went away: nobody is left to tell
         except Exception as error:
+            if isinstance(error, ConnectionError | TimeoutError) and _is_gone(request):
+                return web.Response(status=CLIENT_GONE)  # nobody is left to tell, and nothing of ours broke
             log.exception("request.failed", method=request.method, path=request.path, error=type(error).__name__)
             return _refused(reference, request, 500, "error")
 
     return problems
 
+
+CLIENT_GONE = 499
+"""What proxies note for a caller who went away before the answer."""
 
 _CODES = {
     404: "not-found",

@@ -111,9 +111,14 @@ async def test_unknown_addresses_and_methods_are_problems_too(house: House) -> N
     assert "GET" in reply.headers["Allow"]
 
 
-async def test_what_breaks_inside_stays_inside(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "kind", [RuntimeError, ConnectionRefusedError, TimeoutError]
+)  # a database's, say: not the caller's
+async def test_what_breaks_inside_stays_inside(
+    house: House, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
     async def broken(*_: object) -> None:
-        raise RuntimeError("the secret of L. N.")
+        raise kind("the secret of L. N.")
 
     monkeypatch.setattr("tele.web.specialties.list_specialties", broken)
     reply = await (await house.client("gp")).get("/api/specialties")
