@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 from playwright.async_api import expect
@@ -80,6 +81,24 @@ _MOVES_ON = """
 """
 
 
+PACE = """
+() => new Promise((resolve) => {
+  const sent = window.peers.flatMap((peer) => peer.getSenders().map(({ track }) => track));
+  const screen = sent.find((track) => track?.contentHint === 'detail' && track.readyState === 'live');
+  const video = Object.assign(document.createElement('video'), { muted: true, srcObject: new MediaStream([screen]) });
+  const times = [];
+  const note = (_, { mediaTime }) => {
+    times.push(mediaTime);
+    if (times.length > 20) resolve(times);
+    else video.requestVideoFrameCallback(note);
+  };
+  video.requestVideoFrameCallback(note);
+  void video.play();
+})
+"""
+"""When each of twenty pictures of the shared screen was taken, as the browser's encoder is told."""
+
+
 async def reads(who: Person, language: str) -> None:
     """The person's pages are in this language from now on."""
     await who.api("PUT", "/api/session/language", {"language": language})
@@ -149,3 +168,9 @@ async def scrub(viewer: Person, share: float) -> None:
     box = await bar.bounding_box()
     assert box is not None
     await bar.click(position={"x": box["width"] * share, "y": box["height"] / 2}, force=True)
+
+
+async def still_screen_is_paced(host: Person) -> None:
+    """A screen on which nothing moves is sent as pictures of now, and not of the moment when it last changed."""
+    times: list[float] = await host.page.evaluate(PACE)
+    assert all(after - before > 0.02 for before, after in pairwise(times[2:])), times

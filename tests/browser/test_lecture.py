@@ -86,6 +86,7 @@ async def test_a_lecture_from_its_plan_to_its_replay(browser: Browser, server: S
         await doing.follows(viewer)
         await doing.share_screen(host)
         await doing.follows(viewer, pictures=2)
+        await doing.still_screen_is_paced(host)
         await take_part(host, viewer)
         found["presenter"], found["viewer"] = await barriers(host), await barriers(viewer)
         await scrub(viewer)
