@@ -31,6 +31,7 @@ from tele.web.media_leave import MediaLeave
 from tele.web.sessions import EDGE
 from tests.bench.record import _camera
 from tests.flow.house import PASSWORD, House
+from tests.unit.recorder.live_room import on_air
 from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
 
 WHO = "host-0000001"
@@ -46,22 +47,7 @@ async def speak(root: Path) -> None:
     pictures = [h264_payloads(encode(number, number == 0)) for number in range(FPS * 4)]
     microphone, camera = Publisher(WHO, "microphone", "opus"), Publisher(WHO, "camera", "H264")
     await recorder.start("lecture", "room", {"low_latency": True})
-    start = time.monotonic()
-    for publisher in (microphone, camera):
-        publisher.open(start)[1](feed)
-    spoken = shown = 0
-    print("speaking", flush=True)
-    while True:
-        now = time.monotonic()
-        while start + spoken * 0.02 <= now:
-            for _, deliver in microphone.send(start + spoken * 0.02, [sound[spoken % 50]]):
-                deliver(feed)
-            spoken += 1
-        while start + shown / FPS <= now:
-            for _, deliver in camera.send(start + shown / FPS, pictures[shown % len(pictures)]):
-                deliver(feed)
-            shown += 1
-        await asyncio.sleep(0.005)
+    await on_air(feed, (microphone, sound), (camera, pictures), FPS, "speaking")
 
 
 async def serve(root: Path, viewers: int) -> None:

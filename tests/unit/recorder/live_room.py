@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from recorder.recorder import Recorder
@@ -27,19 +28,31 @@ async def main(root: Path, recording: str, *, live: bool) -> None:
     microphone, camera = Publisher(WHO, "microphone", "opus"), Publisher(WHO, "camera", "H264")
     await recorder.recover()
     await recorder.start(recording, "room", {"low_latency": live})
+    await on_air(feed, (microphone, sound), (camera, loop), FPS, "recording")
+
+
+async def on_air(
+    feed: Feed,
+    voice: tuple[Publisher, Sequence[bytes]],
+    camera: tuple[Publisher, Sequence[Sequence[bytes]]],
+    fps: int,
+    word: str,
+) -> None:
+    """Publish a second of sound and some pictures (the payloads of each) over and over, in real time, until killed;
+    `word` is printed when both are there."""
     start = time.monotonic()
-    for publisher in (microphone, camera):
+    for publisher, _ in (voice, camera):
         publisher.open(start)[1](feed)
-    print("recording", flush=True)
+    print(word, flush=True)
     spoken = shown = 0
     while True:
         now = time.monotonic()
         while start + spoken * 0.02 <= now:
-            for _, deliver in microphone.send(start + spoken * 0.02, [sound[spoken % 50]]):
+            for _, deliver in voice[0].send(start + spoken * 0.02, [voice[1][spoken % len(voice[1])]]):
                 deliver(feed)
             spoken += 1
-        while start + shown / FPS <= now:
-            for _, deliver in camera.send(start + shown / FPS, loop[shown % len(loop)]):
+        while start + shown / fps <= now:
+            for _, deliver in camera[0].send(start + shown / fps, list(camera[1][shown % len(camera[1])])):
                 deliver(feed)
             shown += 1
         await asyncio.sleep(0.005)
