@@ -31,6 +31,21 @@ def test_speech_with_half_of_it_missing_is_not_understood() -> None:
     assert np.mean(speech.intelligibility(holes.ravel(), said)) < 0.75
 
 
+@pytest.mark.parametrize(("every", "length"), [(7_000, 200), (10_000, 400)])
+def test_speech_that_a_receiver_played_a_little_faster_or_slower_is_understood(every: int, length: int) -> None:
+    said = np.tile(speech.said(), 2)
+    pieces = [said[at : at + every] for at in range(0, 8 * speech.RATE, every)]
+    faster = np.concatenate([piece[length:] for piece in pieces])
+    slower = np.concatenate([part for piece in pieces for part in (piece, piece[-length:])])
+    assert min(speech.intelligibility(faster, speech.said())) > 0.85
+    assert min(speech.intelligibility(slower, speech.said())) > 0.85
+
+
+def test_other_words_are_not_understood() -> None:
+    rate, other = speech.spoken("Yesterday I walked along the river and met an old friend who told me of the garden.")
+    assert max(speech.intelligibility(speech.at_rate(other, rate), speech.said())) < 0.5
+
+
 def test_counters_that_begin_anew_are_counted_on() -> None:
     figures = seen({"framesDecoded": 10}, {"framesDecoded": 30}, {"framesDecoded": 4}, {"framesDecoded": 9})
     assert line.grown(figures, "video", "framesDecoded") == 25
