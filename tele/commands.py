@@ -24,11 +24,13 @@ TEST_FILES_AT_ONCE = 4
 def run_tests(arguments: list[str]) -> int:
     """The whole suite, static checks included, with pytest's own summary line at the end; returns its exit code.
 
-    A file's tests run one after the other, and so many files at once as there are cores: `-n 0` is one process for all.
+    As many processes as there are cores share the files; tests/conftest.py says what keeps together, in which order.
+    `-n 0` is one process for all.
     """
     if not (CHECKOUT / "tests").is_dir():
         raise SystemExit("tele: the tests are not part of the installed package; run this in a checkout.")
-    together = ["-n", str(min(TEST_FILES_AT_ONCE, len(os.sched_getaffinity(0)))), "--dist", "loadfile"]
+    processes = min(TEST_FILES_AT_ONCE, len(os.sched_getaffinity(0)))
+    together = ["-n", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *together, *arguments]
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 

@@ -10,6 +10,25 @@ from playwright.async_api import Browser, async_playwright
 
 from tests import peers
 
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests keep to one process when several run at once (`tele test`): those of a file, and all with a browser.
+
+    Two browsers that encode, decode and play beside one another starve each other on two cores, and then a test judges
+    the machine. They and the static checks last longest and go first.
+    """
+
+    def group(item: pytest.Item) -> str:
+        inside = item.path.relative_to(HERE)
+        return "browser" if inside.parts[0] == "browser" else str(inside)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    first = {"browser": 0, "test_static.py": 1}
+    items.sort(key=lambda item: first.get(group(item), 2))
+
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

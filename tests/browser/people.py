@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -128,6 +129,15 @@ class Person:
         )
         return await self.inbound()
 
+    async def decodes(self, *codecs: str, within_ms: int = 10_000) -> None:
+        """Wait until what is decoded is of these codecs, such as `video/H264`, and of no other."""
+        await self.page.wait_for_function(
+            f"async (wanted) => JSON.stringify([...new Set((await ({INBOUND})()).codecs)].sort()) === wanted",
+            arg=json.dumps(sorted(codecs), separators=(",", ":")),
+            timeout=within_ms,
+            polling=100,
+        )
+
     async def api(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Call the server as this person's own page would."""
         status, text = await self.page.evaluate(
@@ -138,8 +148,6 @@ class Person:
             }""",
             [method, path, body],
         )
-        import json
-
         return status, json.loads(text) if text.startswith(("{", "[")) else text
 
 
