@@ -80,6 +80,16 @@ _MOVES_ON = """
 }
 """
 
+_BESIDE = """
+(name) => {
+  const boxes = [...document.querySelectorAll('[data-testid=player] .person')];
+  const video = boxes.find((each) => each.textContent.includes(name))?.querySelector('video');
+  const then = video && marked.get(video);
+  if (!then || video.muted || video.volume === 0) return false;
+  const now = played(video);
+  return now.frames - then.frames > 10 && now.sound - then.sound > 0 && now.time - then.time > 0.5;
+}
+"""
 
 PACE = """
 () => new Promise((resolve) => {
@@ -153,6 +163,13 @@ async def follows(viewer: Person, state: str = "live", *, pictures: int = 1, wit
     await expect(player).to_have_attribute("data-cover", "none", timeout=within_ms)
     await viewer.page.evaluate(_MARK)
     await viewer.page.wait_for_function(_MOVES_ON, arg=pictures, timeout=within_ms, polling=100)
+
+
+async def sees_and_hears(viewer: Person, name: str, *, within_ms: int = 20_000) -> None:
+    """Whoever has this name stands beside the speaker in the player: the picture moves on, and the voice is decoded."""
+    await expect(viewer.part("player").locator(".person", has_text=name)).to_be_visible(timeout=within_ms)
+    await viewer.page.evaluate(_MARK)
+    await viewer.page.wait_for_function(_BESIDE, arg=name, timeout=within_ms, polling=100)
 
 
 async def position(viewer: Person) -> float:

@@ -25,14 +25,15 @@ export interface Moment {
   /** Position in seconds. */
   time: number;
   live: boolean;
+  /** The browser may ask for as much at a time as it likes, as over HTTP/2. */
+  roomy?: boolean;
   quality: Quality;
 }
 
-/**
- * Playlists that are asked for at a time, each of which holds a connection until it has news: browsers open six to a server
- * without HTTP/2, and two are for the media itself.
- */
-const BUDGET = 4;
+/** Live playlists that may be waited for at a time, each of which holds a connection: browsers open six to a server without HTTP/2. */
+const HELD = 5;
+/** Where connections do not count: as much as a phone can decode. */
+const DECODED = 8;
 /** A live track whose newest second is this much older than the newest of all is over. */
 const OVER = 5;
 /** Shown from a little before, so that it is there in time. */
@@ -65,8 +66,8 @@ export function voiceOf(tracks: readonly Track[], main: ReadonlySet<string>, spe
   return voices.find((track) => main.has(track.name)) ?? voices.find((track) => track.participant.id === speaker) ?? voices[0] ?? null;
 }
 
-/** Beside the speaker, in the order of their worth; never more than the connections that there are. */
-export function picturesAt({ recording, tracks, main, speaker, time, live, quality }: Moment): Picture[] {
+/** Beside the speaker: the screen, everybody's voice, then as many faces as there are connections left. */
+export function picturesAt({ recording, tracks, main, speaker, time, live, roomy = false, quality }: Moment): Picture[] {
   const newest = Math.max(0, ...tracks.map((track) => track.start + track.duration));
   const on = (track: Track): boolean => {
     const end = track.start + track.duration;
@@ -74,8 +75,9 @@ export function picturesAt({ recording, tracks, main, speaker, time, live, quali
     return time >= track.start - AHEAD && (running || time <= end);
   };
   const owner = ownerOf(tracks, main, speaker);
+  const faces = quality !== "slides" && quality !== "sound";
   const pictures: Picture[] = [];
-  let left = BUDGET - (quality === "slides" || quality === "sound" ? 1 : 2);
+  let left = (live && !roomy ? HELD : DECODED) - (faces ? 2 : 1);
 
   const screen = tracks.findLast((track) => track.source === "screen" && on(track));
   if (screen && quality !== "sound") {
@@ -89,16 +91,16 @@ export function picturesAt({ recording, tracks, main, speaker, time, live, quali
     if (shared || track.participant.id === owner || main.has(track.name) || !on(track)) continue;
     others.set(track.participant.id, [...(others.get(track.participant.id) ?? []), track]);
   }
-  for (const [participant, of] of others) {
-    const voice = of.find((track) => track.kind === "audio");
-    const camera = of.some((track) => track.kind === "video") && quality !== "sound" && quality !== "slides";
+  const heard = [...others].map(([participant, of]) => ({ participant, of, voice: of.find((track) => track.kind === "audio") }));
+  // Who speaks is heard, however many there are: a stage has few seats, and silence would look like a fault.
+  left -= heard.filter(({ voice }) => voice).length;
+  for (const { participant, of, voice } of heard) {
     const name = of[0]?.participant.name ?? "";
-    if (camera && left >= 2) {
+    if (faces && left >= 1 && of.some((track) => track.kind === "video")) {
       pictures.push({ key: `${participant}:person`, kind: "person", participant, name, url: of[0]?.playlist ?? "", sound: true, seen: true });
-      left -= 2;
-    } else if (voice && left >= 1) {
-      pictures.push({ key: `${participant}:voice`, kind: "person", participant, name, url: trackUrl(recording, voice.name), sound: true, seen: false });
       left -= 1;
+    } else if (voice) {
+      pictures.push({ key: `${participant}:voice`, kind: "person", participant, name, url: trackUrl(recording, voice.name), sound: true, seen: false });
     }
   }
   return pictures;

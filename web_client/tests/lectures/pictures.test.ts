@@ -33,11 +33,25 @@ describe("pictures", () => {
     expect(keys({ tracks, time: 99, live: false })).toEqual([]);
   });
 
-  it("show whoever is on stage, and only hear them when the screen needs the connection", () => {
+  it("show whoever is on stage, beside the screen too", () => {
     const guest = [track("g", "microphone", 40, 20), track("g", "camera", 40, 20)];
     expect(keys({ tracks: [...speaker, ...guest] })).toEqual(["g:person"]);
-    expect(keys({ tracks: [...speaker, ...guest, track("s", "screen")] })).toEqual(["screen-s", "g:voice"]);
+    const shared = [...speaker, ...guest, track("s", "screen")];
+    for (const live of [true, false]) expect(keys({ tracks: shared, live })).toEqual(["screen-s", "g:person"]);
     expect(keys({ tracks: [...speaker, ...guest], time: 70 })).toEqual([]);
+  });
+
+  it("leave nobody on stage unheard, and show as many faces as there are connections", () => {
+    const stage = ["g", "h", "i", "j"].flatMap((who) => [track(who, "microphone"), track(who, "camera")]);
+    const tracks = [...speaker, track("s", "screen"), ...stage];
+    const spoken = (change: Partial<Moment>): string[] => picturesAt(moment({ tracks, ...change })).filter((each) => each.sound).map((each) => each.participant);
+    for (const change of [{ live: true }, { live: true, quality: "sound" }, { live: true, quality: "slides" }, {}] as const) {
+      expect(spoken(change)).toEqual(["g", "h", "i", "j"]);
+    }
+    expect(keys({ tracks, live: true })).toEqual(["screen-s", "g:voice", "h:voice", "i:voice", "j:voice"]);
+    expect(keys({ tracks: [...speaker, ...stage.slice(0, 4)], live: true })).toEqual(["g:person", "h:voice"]);
+    expect(keys({ tracks: [...speaker, ...stage.slice(0, 4)], live: true, roomy: true })).toEqual(["g:person", "h:person"]);
+    expect(keys({ tracks: [...speaker, ...stage.slice(0, 4)] })).toEqual(["g:person", "h:person"]);
   });
 
   it("leave cameras out where data is dear, and everything where only sound is wanted", () => {

@@ -5,6 +5,7 @@ import type { Lecture } from "../../lib/lecture-types";
 import { placeIn, remember } from "../../replay/memory";
 import { fetchRecording, type Recording } from "../../replay/recording";
 import { Extras } from "./extras";
+import { roomy } from "./connections";
 import { Looks, SPREAD } from "./looks";
 import { keepQuality, keptQuality } from "./quality";
 import { Stream } from "./stream";
@@ -59,6 +60,7 @@ export class LecturePlayer {
 
   #lecture: Lecture | null = null;
   readonly #extras = new Extras();
+  readonly #roomy = roomy();
   #thin = new ThinLine();
   #wanted = false;
   #wasNear = true;
@@ -269,7 +271,7 @@ export class LecturePlayer {
     if (!recording || !this.#lecture || !this.main.known) return;
     const quality: Quality = this.#hidden ? "sound" : this.sparing ? "slides" : this.quality;
     const live = this.status === "in-progress";
-    const wanted = picturesAt({ recording: recording.id, tracks: recording.tracks, main: this.main.tracks, speaker: this.#speaker, time: this.time, live, quality });
+    const wanted = picturesAt({ recording: recording.id, tracks: recording.tracks, main: this.main.tracks, speaker: this.#speaker, time: this.time, live, roomy: this.#roomy, quality });
     if (!this.#extras.have(wanted, live && this.near ? -1 : this.time)) return;
     this.pictures = wanted;
     this.#sound();
