@@ -198,7 +198,7 @@ async def walk(browser: Browser, url: str, look: Look, folder: Path) -> None:
         for who in (viewer, guest):
             await open_page(who, f"/lectures/{lecture}")
         await album.take(viewer, "announced", whole=True)
-        await open_page(host, f"/lectures/{lecture}/present")
+        await host.page.goto(f"{url}/lectures/{lecture}/present")  # a page without the frame in which names stand
         await expect(host.part("go-live")).to_be_enabled()
         await album.take(host, "presenter-ready", whole=True, settle_ms=1_200)
         await host.part("deck-file").set_input_files(
@@ -244,7 +244,9 @@ async def main(folder: Path, looks: tuple[Look, ...]) -> None:
                 running_server(Path(data) / "data", TZ="Asia/Shanghai") as server,
             ):
                 browser = await playwright.chromium.launch(
-                    executable_path=executable, env={**environment}, args=[*peers.CHROMIUM_FLAGS, peers.AUTOPLAY_FLAG]
+                    executable_path=executable,
+                    env={**environment, "LANGUAGE": look.language.replace("-", "_")},  # for fields of the browser's own
+                    args=[*peers.CHROMIUM_FLAGS, peers.AUTOPLAY_FLAG, f"--lang={look.language}"],
                 )
                 await walk(browser, server.url, look, folder)
                 await browser.close()
