@@ -149,6 +149,20 @@ async def test_a_quiz_shows_bars_and_the_right_answer_only_when_closed(house: Ho
     assert (await do(house, "gp", "GET", f"{lecture}/floor"))[1]["polls"][0]["correct"] == 2
 
 
+async def test_what_is_asked_when_a_lecture_ends_is_closed_with_it(house: House) -> None:
+    lecture = await live(house)
+    quiz = {"text": "First line?", "options": ["A drug", "Watch"], "correct": 1}
+    for _ in range(2):
+        await do(house, "spec", "POST", f"{lecture}/polls", quiz)
+    first, draft = (each["id"] for each in (await do(house, "spec", "GET", f"{lecture}/floor"))[1]["drafts"])
+    assert (await do(house, "spec", "PATCH", f"{lecture}/polls/{first}", {"state": "open"}))[0] == 204
+    house.clock.forward(seconds=40)
+    assert (await do(house, "spec", "POST", f"{lecture}/end"))[0] == 200
+    (asked,) = (await do(house, "gp", "GET", f"{lecture}/floor"))[1]["polls"]
+    assert (asked["id"], asked["state"], asked["correct"], asked["closed"]) == (first, "closed", 1, 40.0)
+    assert [each["id"] for each in (await do(house, "spec", "GET", f"{lecture}/floor"))[1]["drafts"]] == [draft]
+
+
 async def test_a_hand_comes_onto_the_stage_by_invitation_and_consent(house: House) -> None:
     lecture = await live(house)
     gp = await house.person("gp")

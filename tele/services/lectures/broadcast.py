@@ -16,10 +16,18 @@ from tele.domain.seat import participant_id
 from tele.services.context import Services
 from tele.services.encounters import LiveRooms
 from tele.services.ingest_subjects import OfLecture
-from tele.services.lectures.found import changed, find, relate, touch
+from tele.services.lectures.found import changed, find, offset, relate, touch
 from tele.services.recorded import devices_in
 from tele.store import audit
-from tele.store.tables import Lecture, LectureConsent, LecturePresenter, Practitioner, RaisedHand, Recording
+from tele.store.tables import (
+    Lecture,
+    LectureConsent,
+    LecturePoll,
+    LecturePresenter,
+    Practitioner,
+    RaisedHand,
+    Recording,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -191,6 +199,8 @@ class Broadcasts:
         touch(row, now)
         up = (RaisedHand.lecture == lecture_id, RaisedHand.state.in_(("raised", "invited", "on-stage")))
         await tx.execute(update(RaisedHand).where(*up).values(state="left", changed_at=now))
+        asked = (LecturePoll.lecture == lecture_id, LecturePoll.state == "open")
+        await tx.execute(update(LecturePoll).where(*asked).values(state="closed", closed_s=offset(row, now)))
         self._audit(tx, actor, lecture_id, "lecture.end")
         return row, await tx.scalar(select(Recording.id).where(Recording.lecture == lecture_id))
 
