@@ -1,0 +1,174 @@
+/** The end of a lecture for whoever follows it: reached, though its last seconds, or the news of it, never come. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Lecture } from "../../src/lib/lecture-types";
+
+/** As much of a video element as the player looks at; `until` is the second at which what is loaded ends. */
+class FakeVideo extends EventTarget {
+  currentTime = 0;
+  until = 0;
+  paused = true;
+  ended = false;
+  muted = false;
+  volume = 1;
+  playbackRate = 1;
+  seeking = false;
+
+  get readyState(): number {
+    return this.currentTime < this.until ? 4 : 2;
+  }
+  play(): Promise<void> {
+    this.paused = false;
+    this.dispatchEvent(new Event("play"));
+    return Promise.resolve();
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  run(seconds: number): void {
+    if (!this.paused) this.currentTime = Math.max(this.currentTime, Math.min(this.until, this.currentTime + seconds * this.playbackRate));
+  }
+}
+
+/** A playlist and what was loaded of it. */
+class FakeStream {
+  static readonly all: FakeStream[] = [];
+  readonly video: FakeVideo;
+  growing = true;
+  edge = 0;
+  lowest = false;
+  /** Where something more was loaded, beyond a hole. */
+  island: number | null = null;
+  readonly loads: [string, number][] = [];
+  onload: () => void = () => undefined;
+  readonly heights = [];
+  readonly known = true;
+  readonly told = true;
+  readonly tracks = new Set(["audio-s", "cam-s"]);
+  readonly origin = null;
+  readonly empty = false;
+  readonly reach = 0;
+
+  constructor(video: FakeVideo) {
+    this.video = video;
+    FakeStream.all.push(this);
+  }
+  get sync(): number {
+    return this.growing ? this.edge - 1 : this.edge - 0.2;
+  }
+  load(url: string, start: number): Promise<void> {
+    this.loads.push([url, start]);
+    this.onload();
+    return Promise.resolve();
+  }
+  beyond(time: number): number | null {
+    return this.island !== null && this.island > time ? this.island : null;
+  }
+  hold(): void {}
+  hurry(): void {}
+  close(): void {}
+}
+
+vi.mock("../../src/lectures/watch/stream", () => ({ Stream: FakeStream }));
+const track = (name: string, kind: string, source: string): object => ({ name, kind, source, start: 0, duration: 100, playlist: "", participant: { id: "s", name: "S", role: "" } });
+const tracks = [track("audio-s", "audio", "microphone"), track("cam-s", "video", "camera")];
+vi.mock("../../src/replay/recording", () => ({ fetchRecording: () => Promise.resolve({ id: "r", state: "live", tracks }) }));
+
+const { LecturePlayer } = await import("../../src/lectures/watch/player.svelte");
+const lecture = (status: Lecture["status"]): Lecture => ({ id: "l", status, recording: "r", presenters: [{ id: "s", name: "S" }], started_at: null, duration: null }) as unknown as Lecture;
+const WHOLE = "/media/r/index.m3u8";
+
+let player: InstanceType<typeof LecturePlayer>;
+let stream: FakeStream;
+
+/** Time goes by. */
+async function pass(seconds: number): Promise<void> {
+  for (let step = 0; step < seconds * 10; step += 1) {
+    stream.video.run(0.1);
+    await vi.advanceTimersByTimeAsync(100);
+  }
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal("document", { createElement: () => new FakeVideo(), hidden: false });
+  FakeStream.all.length = 0;
+  player = new LecturePlayer();
+  [stream] = FakeStream.all as [FakeStream];
+  Object.assign(stream, { edge: 101 });
+  Object.assign(stream.video, { currentTime: 95, until: 100 });
+  player.update(lecture("in-progress"));
+  await pass(2);
+});
+afterEach(() => {
+  player.close();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+/** It is over, and the playlist says so. */
+function over(): void {
+  Object.assign(stream, { growing: false });
+  player.update(lecture("completed"));
+}
+
+describe("a lecture that one follows ends", () => {
+  it("and stands at the beginning of its replay, when everything came", async () => {
+    stream.video.until = stream.edge;
+    over();
+    await pass(6);
+    expect(player).toMatchObject({ rolled: true, playing: false, time: 0 });
+  });
+
+  it("and is over though its last seconds never come", async () => {
+    stream.edge = 102.5;
+    over();
+    await pass(12);
+    expect(player).toMatchObject({ rolled: true, playing: false, time: 0 });
+  });
+
+  it("and what is missing further back is passed over", async () => {
+    stream.edge = 130;
+    stream.island = 104;
+    over();
+    await pass(8);
+    expect(stream.video.currentTime).toBeGreaterThanOrEqual(104);
+    stream.video.until = stream.edge;
+    await pass(20);
+    expect(player.rolled).toBe(true);
+  });
+
+  it("and a hole of which nothing further was loaded is stepped through", async () => {
+    stream.edge = 130;
+    over();
+    await pass(45);
+    expect(player).toMatchObject({ rolled: true, playing: false });
+  });
+
+  it("and a playlist that never heard of it is asked for anew, where one was", async () => {
+    stream.onload = () => Object.assign(stream, { growing: stream.loads.length < 2 });
+    player.update(lecture("completed"));
+    await pass(12);
+    expect(stream.loads).toEqual([[WHOLE, -1], [WHOLE, 100]]); // prettier-ignore
+    expect(player.rolled).toBe(true);
+  });
+
+  it("and whoever heard the voice alone, for a thin line, has the pictures again", async () => {
+    Object.assign(stream, { lowest: true, edge: 103 });
+    for (let stall = 0; stall < 2; stall += 1) {
+      await pass(12);
+      stream.edge = stream.video.currentTime + 5;
+      stream.video.until = stream.video.currentTime + 1;
+      await pass(4);
+      stream.video.until = stream.edge;
+    }
+    expect(player.sparing).toBe(true);
+    expect(stream.loads.at(-1)?.[0]).toBe("/media/r/audio-s/index.m3u8");
+    stream.video.until = stream.edge = stream.video.currentTime + 4;
+    over();
+    await pass(12);
+    expect(player).toMatchObject({ rolled: true, sparing: false });
+    player.play();
+    await pass(1);
+    expect(stream.loads.at(-1)?.[0]).toBe(WHOLE);
+  });
+});
