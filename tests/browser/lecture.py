@@ -91,6 +91,14 @@ _BESIDE = """
 }
 """
 
+_SMALL = """
+(part) => [...document.querySelectorAll(`[data-testid=${part}] :is(button, select, [role=slider])`)]
+  .filter((each) => each.getAttribute('aria-hidden') !== 'true' && each.getClientRects().length > 0)
+  .map((each) => [each.ariaLabel || each.textContent.trim(), each.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 44 || box.height < 44 || box.left < 0 || box.right > innerWidth)
+  .map(([name, box]) => `${name}: ${box.width}×${box.height} at ${box.left}`)
+"""
+
 PACE = """
 () => new Promise((resolve) => {
   const sent = window.peers.flatMap((peer) => peer.getSenders().map(({ track }) => track));
@@ -185,6 +193,18 @@ async def scrub(viewer: Person, share: float) -> None:
     box = await bar.bounding_box()
     assert box is not None
     await bar.click(position={"x": box["width"] * share, "y": box["height"] / 2}, force=True)
+
+
+async def out_of_reach(who: Person, part: str, width: int = 360) -> list[str]:
+    """What a finger can hardly hit in this part of the page on so narrow a phone: less than 44 px, or out of sight."""
+    before = who.page.viewport_size
+    assert before is not None
+    await who.page.set_viewport_size({"width": width, "height": before["height"]})
+    try:
+        found: list[str] = await who.page.evaluate(_SMALL, part)
+    finally:
+        await who.page.set_viewport_size(before)
+    return found
 
 
 async def still_screen_is_paced(host: Person) -> None:

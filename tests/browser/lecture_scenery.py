@@ -20,7 +20,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "poll": "V2–V4 are raised by 2 mm. What next?",
         "options": "Repeat the ECG in 30 minutes|Aspirin and call the hospital|Wait for troponin",
         "chat": "Greetings from Fangcao, six of us are round one screen.",
-        "page": "Anterior STEMI|V2–V4: ST elevation of 2 mm and more",
+        "page": "Anterior STEMI|V2–V4: ST elevation of 2 mm and more|Page ${page}",
         "deck": "Chest pain|Three questions at the desk|The first ECG|Before the ambulance comes",
     },
     "zh-CN": {
@@ -34,12 +34,12 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "poll": "V2–V4 抬高 2 mm，下一步怎么做？",
         "options": "30 分钟后复查心电图|服用阿司匹林并联系上级医院|等待肌钙蛋白结果",
         "chat": "芳草卫生中心六位同事正在一起观看。",
-        "page": "急性前壁心肌梗死|V2–V4 导联 ST 段抬高 ≥ 2 mm",
+        "page": "急性前壁心肌梗死|V2–V4 导联 ST 段抬高 ≥ 2 mm|第 ${page} 页",
         "deck": "胸痛|门诊桌前三个问题|第一份心电图|救护车到来之前",
     },
 }
 
-_SHOWN: Final = ("Anterior STEMI", "V2–V4: ST elevation of 2 mm and more")
+_SHOWN: Final = ("Anterior STEMI", "V2–V4: ST elevation of 2 mm and more", "Page ${page}")
 _PAGE: Final = (
     "<section style='height:716px;box-sizing:border-box;padding:90px;break-inside:avoid;background:#f7fafa;"
     "color:#0b3d40;font-family:sans-serif'><h1 style='font-size:64px;margin:0'>{title}</h1>"

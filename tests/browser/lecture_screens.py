@@ -244,9 +244,7 @@ async def main(folder: Path, looks: tuple[Look, ...]) -> None:
                 running_server(Path(data) / "data", TZ="Asia/Shanghai") as server,
             ):
                 browser = await playwright.chromium.launch(
-                    executable_path=executable,
-                    env={**environment, "LANGUAGE": look.language.replace("-", "_")},  # for fields of the browser's own
-                    args=[*peers.CHROMIUM_FLAGS, peers.AUTOPLAY_FLAG, f"--lang={look.language}"],
+                    executable_path=executable, env={**environment}, args=[*peers.CHROMIUM_FLAGS, peers.AUTOPLAY_FLAG]
                 )
                 await walk(browser, server.url, look, folder)
                 await browser.close()

@@ -38,8 +38,8 @@ async def take_part(host: Person, viewer: Person) -> None:
     await host.part("poll-save").click()
     await host.part("poll-open").click()
     await viewer.part("poll-option").nth(1).click()  # it came by itself
-    await expect(viewer.part("poll-option").nth(1)).to_contain_text("100 %")
-    await expect(host.part("poll-option").nth(1)).to_contain_text("100 %")
+    await expect(viewer.part("poll-option").nth(1)).to_contain_text("100%")
+    await expect(host.part("poll-option").nth(1)).to_contain_text("100%")
     await host.part("poll-close").click()
 
 
@@ -48,6 +48,7 @@ async def scrub(viewer: Person) -> None:
     edge = await doing.position(viewer)
     await doing.scrub(viewer, 0.05)
     await expect(viewer.part("back-to-live")).to_be_visible()
+    assert await doing.out_of_reach(viewer, "player") == []
     assert await doing.position(viewer) < edge - 3
     await doing.follows(viewer)
     await viewer.part("back-to-live").click()
@@ -98,6 +99,7 @@ async def test_a_lecture_from_its_plan_to_its_replay(browser: Browser, server: S
         await expect(player).to_have_attribute("data-cover", "over", timeout=10_000)
         await player.get_by_role("button", name="从头观看").click()
         await doing.follows(viewer, "replay")
+        assert await doing.out_of_reach(viewer, "player") == []
         assert viewer.page.url == address
         await viewer.part("tab-chapters").click()
         await expect(viewer.part("chapter").filter(has_text=ASKED)).to_be_visible()
