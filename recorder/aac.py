@@ -12,12 +12,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 
-from recorder.alternative import INDEX, aac_config, aac_name, index_of, missing
+from recorder.aac_codec import Decoder, Encoder, Sound
+from recorder.aac_format import FRAME, aac_config, aac_name, boundaries
+from recorder.alternative import INDEX, index_of, missing
 from recorder.coverage import cover
 from recorder.disk import Disk
 from recorder.errors import StorageFailed
@@ -25,34 +25,16 @@ from recorder.fmp4 import fragment, fragments, init_section
 from recorder.journal import Init, Segment, State, TrackState
 from recorder.library import Library
 from recorder.names import filling_file, init_file, recording_name, segment_file
-from recorder.opus import RATE
 from recorder.segment import Sample
 from recorder.vault import PlainVault, Vault
 
-FRAME = 1024
-"""Samples in a frame of AAC-LC (ISO 14496-3 §4.5.1.1)."""
-BIT_RATE = 96_000
 BUSY = 3
 """How the process ends when another is at it."""
 
-_HEAD = b"OpusHead\x01\x02" + bytes(2) + RATE.to_bytes(4, "little") + bytes(3)
-"""Two channels and nothing to skip (RFC 7845 §5.1)."""
 
-
-def boundaries(ends: list[int]) -> list[int]:
-    """Where segments that end at these ticks end in AAC, in frames: at the nearest frame, and none without one."""
-    found: list[int] = []
-    before = 0
-    for end in ends:
-        before = max(before + 1, round(end / FRAME))
-        found.append(before)
-    return found
-
-
-def heard(library: Library, state: State, track: TrackState) -> Iterator[np.ndarray[Any, Any]]:
+def heard(library: Library, state: State, track: TrackState) -> Iterator[Sound]:
     """The track's sound from the recording's first moment on, as (2, n) pieces of float32 at 48 kHz."""
-    decoder: Any = av.CodecContext.create("opus", "r")
-    decoder.extradata = _HEAD
+    decoder = Decoder()
     at = 0
     for span in cover(state, track):
         path = f"{track.name}/{segment_file(span.msn) if span.segment else filling_file(span.msn)}"
@@ -66,68 +48,23 @@ def heard(library: Library, state: State, track: TrackState) -> Iterator[np.ndar
                 at = each.start
             place, skip = each.data, at - each.start
             for duration, size, _ in each.rows:
-                piece = _decoded(decoder, data[place : place + size], duration)[:, skip:]
+                piece = decoder.decode(data[place : place + size], duration)[:, skip:]
                 place += size
                 skip = max(0, skip - duration)
                 at += piece.shape[1]
                 yield piece
 
 
-def _decoded(decoder: Any, packet: bytes, duration: int) -> np.ndarray[Any, Any]:
-    """One packet's sound, as long as the recording says that it is; silence where it cannot be decoded."""
-    try:
-        frames = [frame.to_ndarray() for frame in decoder.decode(av.Packet(packet))]
-    except av.FFmpegError:
-        frames = []  # what came over the network need not be Opus
-    sound = np.zeros((2, duration), np.float32)
-    at = 0
-    for frame in frames:
-        taken = frame[:, : duration - at]
-        sound[:, at : at + taken.shape[1]] = taken
-        at += taken.shape[1]
-    return sound
-
-
-class _Encoder:
-    """Sound in, AAC frames out."""
-
-    def __init__(self) -> None:
-        self._context: Any = av.CodecContext.create("aac", "w")
-        self._context.sample_rate, self._context.layout, self._context.format = RATE, "stereo", "fltp"
-        self._context.bit_rate = BIT_RATE
-        self._context.open()
-        self._at = 0
-        self._rest = np.zeros((2, 0), np.float32)
-        self.record = bytes(self._context.extradata or b"")
-
-    def encode(self, sound: np.ndarray[Any, Any]) -> Iterator[tuple[int, bytes]]:
-        """(number, data) of each frame that is finished: what the encoder primes itself with has a negative number."""
-        self._rest = np.concatenate((self._rest, sound), axis=1)
-        while self._rest.shape[1] >= FRAME:
-            frame: Any = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(self._rest[:, :FRAME]), format="fltp", layout="stereo"
-            )
-            frame.sample_rate, frame.pts = RATE, self._at
-            self._at += FRAME
-            self._rest = self._rest[:, FRAME:]
-            yield from self._packets(frame)
-
-    def finish(self, frames: int) -> Iterator[tuple[int, bytes]]:
-        """The rest, with silence up to so many frames."""
-        wanted = frames * FRAME - self._at - self._rest.shape[1]
-        yield from self.encode(np.zeros((2, max(0, wanted)), np.float32))
-        yield from self._packets(None)
-
-    def _packets(self, frame: Any) -> Iterator[tuple[int, bytes]]:
-        for packet in self._context.encode(frame):
-            yield packet.pts // FRAME, bytes(packet)
-
-
 def transcode(library: Library, state: State, track: TrackState, disk: Disk, vault: Vault, folder: Path) -> None:
-    """Fill a folder with a track's AAC. Segment numbers are those of the track. Raises OSError, StorageFailed."""
+    """Fill a folder with a track's AAC. Segment numbers are those of the track. Raises OSError, StorageFailed.
+
+    Segments end where they end in what is made of it for those who ask before."""
     spans = cover(state, track)
-    ends = boundaries([span.end for span in spans])
-    encoder = _Encoder()
+    ends = boundaries(span.end for span in spans)
+    if state.part is None:
+        # All that there is. Of a live recording those who listen have been told already where it ends.
+        ends[-1] = max(ends[-1], round(spans[-1].end / FRAME))
+    encoder = Encoder()
     config = aac_config(encoder.record)
     segments: list[Segment] = []
     samples: list[Sample] = []

@@ -6,24 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recorder.aac_format import aac_config, aac_name
+from recorder.aac_track import AacTrack
 from recorder.codec import Config
 from recorder.journal import Init, Segment, State, TrackState
 
 INDEX = "index.json"
 """What a finished folder holds besides its init section and segments. The folder appears as a whole."""
-
-CODECS = "mp4a.40.2"
-"""AAC-LC (RFC 6381 §3.3)."""
-
-
-def aac_name(track: str) -> str:
-    """The folder of a track's AAC rendition."""
-    return f"aac-{track}"
-
-
-def aac_config(record: bytes) -> Config:
-    """AAC-LC at 48 kHz, by its AudioSpecificConfig."""
-    return Config("aac", CODECS, 0, 0, record)
 
 
 def sounds(state: State) -> list[TrackState]:
@@ -37,10 +26,11 @@ def missing(root: Path, state: State) -> list[TrackState]:
 
 
 def add_others(root: Path, state: State) -> None:
-    """Read what has come to be on disk into `state.others`; the recording is sealed."""
+    """Read what has come to be on disk into `state.others`, in place of what was made for each who asked; the recording
+    is sealed."""
     for track in sounds(state):
         name = aac_name(track.name)
-        if name in state.others:
+        if not isinstance(state.others.get(name), AacTrack | None):
             continue
         try:
             told = json.loads((root / state.recording / name / INDEX).read_bytes())

@@ -20,7 +20,7 @@ from recorder.journal import TrackState
 from recorder.library import Item, Library
 from recorder.memory import Held, Memory
 from recorder.names import part_file
-from recorder.playlist_live import LiveText, Page, target_duration, watched
+from recorder.playlist_live import LiveText, Page, renditions, target_duration
 
 LOOK = 0.015
 """Seconds between two looks at a journal; half of it is what the look adds to the latency."""
@@ -121,7 +121,8 @@ class Channel:
         self._lines = self._follower.lines
         self.target, self.hold = state.part, HELD * target_duration(state)
         update = _Update({}, [])
-        tracks = watched(state)
+        self._library.accompany(state)
+        tracks = renditions(state)
         for track in tracks:
             known = self._tracks.setdefault(track.name, _Track())
             seen = (track.numbered, len(track.segments), len(track.black), state.status)
@@ -129,7 +130,8 @@ class Channel:
                 known.seen = seen
                 known.text.follow(state, track)
                 update.pages[track.name] = known.text.page(state, track, tracks)
-            update.parts.extend(self._read(track, known))
+            if track.name in state.tracks:  # what is made of it is made when somebody asks
+                update.parts.extend(self._read(track, known))
         return update if update.pages else None
 
     def _read(self, track: TrackState, known: _Track) -> Iterable[tuple[str, Item, bytes]]:

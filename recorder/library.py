@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from recorder import playlist
+from recorder.aac_format import recorded_name
+from recorder.aac_live import Order, order
+from recorder.aac_track import AacTrack, beside, follow_sounds
 from recorder.alternative import add_others
 from recorder.coverage import cover, filling_codec, finished
 from recorder.disk import JOURNAL
@@ -57,11 +60,13 @@ class Item:
 class Library:
     """Reads recordings below `root`; may be used from several threads, and blocks on the disk."""
 
-    def __init__(self, root: Path, vault: Vault, *, remembered: int = 64) -> None:
-        """`remembered`: how many journals are kept in memory."""
+    def __init__(self, root: Path, vault: Vault, *, remembered: int = 64, aac: bool = False) -> None:
+        """`remembered`: how many journals are kept in memory. `aac`: live recordings are told of with AAC too, which
+        whoever serves them makes by what `order` says."""
         self._root = root
         self._vault = vault
         self._remembered = remembered
+        self._aac = aac
         self._followed: OrderedDict[str, Follower] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -137,6 +142,29 @@ class Library:
         """One part of a track of a live recording, from its state as the caller knows it."""
         return _part_of(recording, track, number)
 
+    def accompany(self, state: State) -> None:
+        """Tell of AAC in the state of a live recording that the caller follows."""
+        if self._aac:
+            follow_sounds(state)
+
+    def order(self, recording: str, path: str) -> Order | None:
+        """What has to be made for a file of a live recording's AAC; None where that is stored, or there is none."""
+        folder, _, name = path.partition("/")
+        recorded = recorded_name(folder)
+        if not self._aac or recorded is None:
+            return None
+        with self._lock:
+            state = self._state(recording)
+            of = state.tracks.get(recorded) if state else None
+            if state is None or state.part is None or of is None:
+                return None
+            track = state.others.get(folder)
+            if not isinstance(track, AacTrack):
+                # It is on disk by now, but not its parts: whoever was listening live may still ask for some.
+                track = beside(of)
+                track.follow(state, of)
+            return order(state, of, track, name)
+
     def follower(self, recording: str) -> Follower:
         """A journal to follow by oneself; raises InvalidName."""
         return Follower(self._root / recording_name(recording) / JOURNAL)
@@ -160,6 +188,7 @@ class Library:
             return None
         if state.status == "sealed":
             add_others(self._root, state)
+        self.accompany(state)
         self._followed[recording] = followed
         self._followed.move_to_end(recording)
         while len(self._followed) > self._remembered:
@@ -198,11 +227,13 @@ def _init(state: State, track: TrackState, index: int) -> Item | None:
     if index >= len(track.inits):
         return None
     init = track.inits[index]
+    if isinstance(track, AacTrack):
+        return _made(init_section(init.config), "audio/mp4")
     return _stored(state, track, init_file(index), init.bytes, init.sha256)
 
 
 def _segment(state: State, track: TrackState, msn: int) -> Item | None:
-    segment = track.segments.get(msn)
+    segment = track.segments.get(msn) if not isinstance(track, AacTrack) else None
     return _stored(state, track, segment_file(msn), segment.bytes, segment.sha256) if segment else None
 
 
@@ -223,7 +254,7 @@ def _part(state: State, track: TrackState, number: int) -> Item | None:
 
 def _part_of(recording: str, track: TrackState, number: int) -> Item | None:
     found = track.part(number)
-    if found is None:
+    if found is None or isinstance(track, AacTrack):
         return None
     msn, part = found
     kind = f"{track.kind}/mp4"

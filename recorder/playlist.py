@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from recorder.alternative import aac_name
+from recorder.aac_format import aac_name
 from recorder.codec import Coding
 from recorder.coverage import cover, discontinuities
 from recorder.journal import State, TrackState
 from recorder.leading import leading
 from recorder.names import filling_file, program_date, segment_file
-from recorder.playlist_live import init_address, live_playlist, target_duration, watched
+from recorder.playlist_live import init_address, is_begun, live_playlist, target_duration, watched
 
 _LIVE_RATES: dict[str, int] = {"camera": 2_500_000, "camera-low": 400_000, "screen": 2_500_000}
 """Bits per second that a rendition is told to need while it may still show what it needs: players ask only once."""
@@ -118,6 +118,8 @@ def _multivariant(
         streams += _stream(track, sound, base, live=live)
         heard = sound or track
         other = state.others.get(aac_name(heard.name))
+        if other is not None and not is_begun(other):
+            other = None
         if sound is not None:
             groups[sound.name] = sound
         if other is not None and sound is not None:

@@ -157,7 +157,7 @@ def live_playlist(state: State, track: TrackState, *, skip: bool = False) -> str
     """One track's playlist at once; `skip` for a delta update."""
     text = LiveText()
     text.follow(state, track)
-    page = text.page(state, track, watched(state))
+    page = text.page(state, track, renditions(state))
     return page.delta() if skip else page.full()
 
 
@@ -174,7 +174,17 @@ def _ahead(state: State, track: TrackState, others: Iterable[TrackState]) -> lis
 
 def watched(state: State) -> list[TrackState]:
     """The tracks of a live recording of which there is something to see."""
-    return [track for track in state.tracks.values() if track.segments or track.numbered]
+    return [track for track in state.tracks.values() if is_begun(track)]
+
+
+def renditions(state: State) -> list[TrackState]:
+    """The same and what is made of them: all that have playlists."""
+    return [*watched(state), *filter(is_begun, state.others.values())]
+
+
+def is_begun(track: TrackState) -> bool:
+    """Whether a playlist has something to tell of a track."""
+    return bool(track.segments or track.numbered)
 
 
 def _open_span(track: TrackState, before: Span | None) -> Span:

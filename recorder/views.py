@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from recorder.aac_format import recorded_name
 from recorder.broadcast import Broadcast, Overdue, Shown
 from recorder.directives import BadDirective, parse
 from recorder.downloads import Downloads, NotYet
@@ -16,6 +17,7 @@ from recorder.errors import StorageFailed, UnknownRecording
 from recorder.library import PLAYLIST_TYPE, Item, Library
 from recorder.memory import LARGEST, Held, Memory
 from recorder.progressive import PICTURES
+from recorder.transcoder import Busy, Transcoder
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
 """Called with the request and the recording's id before anything is looked up, and again after each wait; raises the
@@ -59,6 +61,7 @@ class Views:
         asks for leave for each request before it answers."""
         self.memory = Memory(MEMORY, time.monotonic)
         self.broadcast = Broadcast(library, self.memory)
+        self.transcoder = Transcoder(library, self.memory)
         self._library = library
         self._authorise = authorise
         self._downloads, self._release = downloads, release
@@ -85,7 +88,12 @@ class Views:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from error
         if path.endswith(".m3u8"):
             return await self._stored(request, recording, path)
-        held = await self.memory.load((recording, path), lambda: self._read(recording, path))
+        try:
+            held = await self.memory.load((recording, path), lambda: self._read(recording, path))
+        except Busy as error:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from error
+        if held is not None and recorded_name(path) is not None:
+            await self._authorise(request, recording)  # it may have had to be made
         return self._held(request, held) if held is not None else await self._stored(request, recording, path)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
@@ -127,7 +135,7 @@ class Views:
             await self._downloads.close()
 
     async def _read(self, recording: str, path: str) -> tuple[Item, bytes] | None:
-        """A file that fits into memory."""
+        """A file that fits into memory, or what is made because somebody asks."""
 
         def read() -> tuple[Item, bytes] | None:
             item = self._library.find(recording, path)
@@ -138,7 +146,7 @@ class Views:
             except StorageFailed:
                 return None
 
-        return await asyncio.to_thread(read)
+        return await asyncio.to_thread(read) or await self.transcoder.find(recording, path)
 
     async def _stored(self, request: web.Request, recording: str, path: str) -> web.StreamResponse:
         item = await asyncio.to_thread(self._library.find, recording, path)

@@ -114,7 +114,7 @@ async def build(settings: Settings, *, run_dir: str | None = None) -> web.Applic
     reminders, decks = Reminders(WallTimer(_now)), Decks()
     heads = SharedHeads(redis, node) if redis is not None else NoHeads()
     lectures = Lectures(groups=sockets, heads=heads, tasks=tasks, remind=reminders.wake, deck=decks.wake)
-    library = Library(settings.recordings_dir, PlainVault())
+    library = Library(settings.recordings_dir, PlainVault(), aac=settings.recording.aac)
     overheard = Overheard(sockets, sockets, lambda *about: leave.changed(*about))  # noqa: PLW0108 - built later
     services = Services(
         database=database,

@@ -10,17 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from recorder.aac import FRAME, boundaries, make
-from recorder.alternative import INDEX, aac_name
+from recorder.aac import make
+from recorder.aac_format import aac_name
+from recorder.alternative import INDEX
 from recorder.library import Library
 from recorder.renditions import Renditions
 from recorder.vault import PlainVault
@@ -31,16 +29,6 @@ from tests.unit.recorder.reading import assert_seamless, beeps, decoded, samples
 
 OPUS = f"audio-{HOST}"
 AAC = aac_name(OPUS)
-
-
-@given(st.lists(st.integers(1, 300_000), min_size=1, max_size=200))
-def test_every_segment_has_a_frame_and_none_strays(lengths: list[int]) -> None:
-    ends = [sum(lengths[: number + 1]) for number in range(len(lengths))]
-    found = boundaries(ends)
-    assert all(after > before for before, after in pairwise([0, *found]))
-    long = [n for n, length in enumerate(lengths) if length < FRAME]
-    if not long:
-        assert all(abs(frames * FRAME - end) <= FRAME for frames, end in zip(found, ends, strict=True))
 
 
 def playlists(library: Library) -> dict[str, Any]:

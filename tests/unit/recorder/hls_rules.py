@@ -150,8 +150,8 @@ def parse(text: str) -> Playlist:
     return found
 
 
-def check(text: str, *, video: bool) -> Playlist:
-    """The rules that hold for one playlist by itself; returns it."""
+def check(text: str, *, video: bool, counted: bool = True) -> Playlist:
+    """The rules that hold for one playlist by itself; returns it. `counted`: addresses of parts count them."""
     assert text.startswith("#EXTM3U\n")
     found = parse(text)
     if not found.skipped:
@@ -166,7 +166,7 @@ def check(text: str, *, video: bool) -> Playlist:
     for segment in found.segments:
         # §4.4.3.1
         assert math.floor(segment.duration + 0.5) <= found.target, segment
-    _check_parts(found, target, video=video)
+    _check_parts(found, target, video=video, counted=counted)
     _check_order(found)
     if found.ended:
         assert not found.hint and not found.parts and found.open is None and not found.reports
@@ -175,7 +175,7 @@ def check(text: str, *, video: bool) -> Playlist:
     return found
 
 
-def _check_parts(found: Playlist, target: float, *, video: bool) -> None:
+def _check_parts(found: Playlist, target: float, *, video: bool, counted: bool) -> None:
     """§4.4.4.9."""
     everything = [*found.segments, *([found.open] if found.open else [])]
     for segment in everything:
@@ -192,9 +192,10 @@ def _check_parts(found: Playlist, target: float, *, video: bool) -> None:
         if not video:
             assert all(part.independent and not part.gap for part in segment.parts)
     numbers = [_number(part.uri) for part in found.parts]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
     if numbers and found.hint:
-        assert _number(found.hint) == numbers[-1] + 1
+        numbers.append(_number(found.hint))
+    assert numbers == sorted(set(numbers))
+    assert not numbers or not counted or numbers[-1] - numbers[0] == len(numbers) - 1
 
 
 def _check_order(found: Playlist) -> None:
@@ -234,6 +235,9 @@ def check_change(before: Playlist, after: Playlist) -> None:
     gone = [part for part in before.parts if part.uri not in kept]
     assert gone == before.parts[: len(gone)], "parts are removed from the front"
     assert all(kept[part.uri] == part for part in before.parts[len(gone) :])
+    # What was hinted at is what came (§4.4.5.3).
+    new = after.parts[len(before.parts) - len(gone) :]
+    assert not new or new[0].uri == before.hint, (before.hint, new[0])
     # Parts stay listed for three target durations (§6.2.2).
     since = 0.0
     for old, new in reversed(list(zip(before.segments, after.segments, strict=False))):

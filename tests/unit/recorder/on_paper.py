@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import pack
 
+from recorder.aac_track import AacTrack, follow_sounds
 from recorder.journal import Line, State
-from recorder.playlist_live import live_playlist, watched
+from recorder.playlist_live import live_playlist, renditions
 from recorder.session import Append, AskKeyframe, Close, Command, Log, Session, Store
 from recorder.settings import RecorderSettings
 from recorder.slate import _PPS, _SPS
@@ -85,6 +86,8 @@ class Lecture:
     settings: RecorderSettings = field(default_factory=RecorderSettings)
     seed: int = 1
     check_every: int = 5
+    aac: bool = False
+    """Whether there is AAC beside its Opus."""
 
     def __post_init__(self) -> None:
         self.now = 0.0
@@ -158,9 +161,12 @@ class Lecture:
     def check(self) -> None:
         """Every playlist against the rules, against what it was, against the others."""
         found: dict[str, Playlist] = {}
-        for track in watched(self.state):
-            full = check(live_playlist(self.state, track), video=track.kind == "video")
-            delta = check(live_playlist(self.state, track, skip=True), video=track.kind == "video")
+        if self.aac:
+            follow_sounds(self.state)
+        for track in renditions(self.state):
+            video, counted = track.kind == "video", not isinstance(track, AacTrack)
+            full = check(live_playlist(self.state, track), video=video, counted=counted)
+            delta = check(live_playlist(self.state, track, skip=True), video=video, counted=counted)
             check_delta(full, delta)
             if track.name in self.playlists:
                 check_change(self.playlists[track.name], full)
