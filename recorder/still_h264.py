@@ -17,8 +17,8 @@ from recorder.h264 import IDR, SLICE, Sequence, escape, parse_sps, unescape
 HEADER = 64
 """Bytes of a slice that hold all that is read of its header."""
 
-MAX_MACROBLOCKS = 139_264
-"""Of one picture, at the highest level (table A-1)."""
+MAX_MACROBLOCKS = 8_704
+"""Of one picture: 1080 rows (level 4.2, table A-1). Each may cost a step of the arithmetic coder while packets wait."""
 
 _P = 5
 """slice_type of a picture that is P slices alone (table 7-6)."""
