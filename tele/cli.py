@@ -50,7 +50,9 @@ def _refuse_unsafe_demo(settings: Settings) -> None:
 def _child(name: str, arguments: list[str]) -> None:
     import asyncio
 
-    from tele.process import configure_logging, run_until_told
+    from tele.process import configure_logging, run_until_told, start_without_collector
+
+    start_without_collector()
     from tele.settings import load
 
     settings = load()

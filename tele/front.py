@@ -9,7 +9,7 @@ import ssl
 from aiohttp import web
 
 from tele.app import FRONT, build
-from tele.process import LISTEN_FD, RUN_DIR
+from tele.process import LISTEN_FD, RUN_DIR, calm_collector
 from tele.settings import Settings
 
 DRAIN = 3.0
@@ -37,6 +37,7 @@ async def run_front(settings: Settings, ending: asyncio.Event, environment: dict
         await web.SockSite(runner, listener, ssl_context=tls_context(settings)).start()
         for line in app[FRONT].greeting:
             print(line, flush=True)
+        calm_collector()
         await ending.wait()
     finally:
         await runner.cleanup()

@@ -40,16 +40,21 @@ def holdings() -> dict[str, int]:
     }
 
 
-def calm_collector() -> None:
-    """Have the garbage collector stop this process more seldom and for less.
+def start_without_collector() -> None:
+    """Look for no garbage while the process starts: what a start makes is none, and looking costs a sixth of it."""
+    gc.disable()
 
-    A full collection looks at every object there is, and nothing is forwarded meanwhile: 90 ms with two hundred people.
-    What starting made is never garbage, so it is looked at no more; the rest after so many new objects as two hundred
-    people do not bring with them at once.
+
+def calm_collector() -> None:
+    """The start is over: have the garbage collector stop this process seldom and for little.
+
+    A full collection looks at every object there is, and nothing is forwarded or answered meanwhile: 90 ms in a worker
+    with two hundred people, 110 ms in the front. What starting made is never garbage, so it is looked at no more; the
+    rest after so many new objects as two hundred people do not bring with them at once.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()
 
 
 def configure_logging(settings: Log) -> None:
