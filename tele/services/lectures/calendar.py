@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from icalendar import Alarm, Calendar, Event
 from sqlalchemy import select
 
 from tele.domain.access import Action, Actor, allows
@@ -64,6 +63,8 @@ async def feed(services: Services, name: str, address: str) -> bytes:
 
 
 def _calendar(rows: Sequence[Lecture], address: str) -> bytes:
+    from icalendar import Alarm, Calendar, Event  # a tenth of all that a start loads, for what is seldom asked
+
     calendar = Calendar()
     calendar.add("prodid", "-//Tele//Lectures//EN")
     calendar.add("version", "2.0")
