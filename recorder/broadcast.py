@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from recorder.directives import Answer, BadDirective, Directives, answer
 from recorder.errors import RecorderError
@@ -81,7 +81,7 @@ class Shown:
 class _Track:
     """What the thread knows of a track."""
 
-    text: LiveText = field(default_factory=LiveText)
+    text: LiveText
     numbered: int = 0
     seen: tuple[int, int, int, str] | None = None
 
@@ -101,7 +101,7 @@ _Wanted = tuple[str, int, int]
 class Channel:
     """One recording on the air. The thread owns `follower` and `_tracks`, the event loop all else."""
 
-    def __init__(self, recording: str, follower: Follower, library: Library) -> None:
+    def __init__(self, recording: str, follower: Follower, library: Library, late: float) -> None:
         self.recording = recording
         self.used = time.monotonic()
         self.shown: dict[str, Shown] = {}
@@ -109,6 +109,7 @@ class Channel:
         self.target = 1.0
         self.hold = 0.0
         self._library = library
+        self._late = late
         self._follower = follower
         self._lines = -1
         self._tracks: dict[str, _Track] = {}
@@ -124,7 +125,7 @@ class Channel:
         self._library.accompany(state)
         tracks = renditions(state)
         for track in tracks:
-            known = self._tracks.setdefault(track.name, _Track())
+            known = self._tracks.setdefault(track.name, _Track(LiveText(self._late)))
             seen = (track.numbered, len(track.segments), len(track.black), state.status)
             if seen != known.seen:
                 known.seen = seen
@@ -150,11 +151,13 @@ class Channel:
 class Broadcast:
     """Serves what is being recorded. Belongs to the event loop on which it is first asked."""
 
-    def __init__(self, library: Library, memory: Memory) -> None:
+    def __init__(self, library: Library, memory: Memory, *, late: float = 0.0) -> None:
+        """`late`: seconds by which what stands in front may tell viewers of a part late."""
         self.memory = memory
         self.refused = 0
         self.overdue = 0
         self._library = library
+        self._late = late
         self._channels: dict[str, Channel] = {}
         self._opening: dict[str, asyncio.Future[Channel | None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -246,7 +249,7 @@ class Broadcast:
     async def _open(self, recording: str) -> Channel | None:
         if len(self._channels) >= CHANNELS or not await asyncio.to_thread(self._library.on_air, recording):
             return None
-        channel = Channel(recording, self._library.follower(recording), self._library)
+        channel = Channel(recording, self._library.follower(recording), self._library, self._late)
         update = await asyncio.to_thread(channel.look)
         if update is None or self._closed:
             return None

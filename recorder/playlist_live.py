@@ -100,7 +100,9 @@ class Page:
 class LiveText:
     """One track's playlist, rendered a little at a time as its recording grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, late: float = 0.0) -> None:
+        """`late`: seconds by which a cache in front may tell of a part late; players stay so much further behind."""
+        self._late = late
         self.entries: list[Entry] = []
         self._last: Span | None = None
 
@@ -122,7 +124,7 @@ class LiveText:
                 "#EXT-X-INDEPENDENT-SEGMENTS",
                 f"#EXT-X-PART-INF:PART-TARGET={part:.3f}",
                 f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={SKIP * target},"
-                f"PART-HOLD-BACK={HOLD_BACK * part:.3f}",
+                f"PART-HOLD-BACK={HOLD_BACK * part + self._late:.3f}",
                 "#EXT-X-MEDIA-SEQUENCE:0",
                 "",
             )

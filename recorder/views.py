@@ -41,6 +41,9 @@ BLOCKED_FRESH = 36
 MEDIA_FRESH = 3600
 """Seconds that a cache in front may keep a playlist that was asked for without and with directives, and media."""
 
+SHARED_LATE = 0.5
+"""Seconds after which a cache in front looks again whether what many wait for has come (nginx's proxy_cache_lock)."""
+
 _INDEX = re.compile(r"([A-Za-z0-9_-]{1,64})/index\.m3u8")
 _PART = re.compile(r"([A-Za-z0-9_-]{1,64})/part-([0-9]{6,9})\.m4s")
 
@@ -60,7 +63,7 @@ class Views:
         """Nothing can be downloaded without `release`, which says what may be. `shares`: a cache stands in front that
         asks for leave for each request before it answers."""
         self.memory = Memory(MEMORY, time.monotonic)
-        self.broadcast = Broadcast(library, self.memory)
+        self.broadcast = Broadcast(library, self.memory, late=SHARED_LATE if shares else 0.0)
         self.transcoder = Transcoder(library, self.memory)
         self._library = library
         self._authorise = authorise

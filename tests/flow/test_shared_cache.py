@@ -162,6 +162,13 @@ async def test_many_who_wait_for_a_part_are_few_at_the_origin(hall: Hall) -> Non
         assert (await hall.get(f"{hall.camera}/part-000900.m4s", gp)).status == 404
 
 
+async def test_players_stay_behind_by_as_much_as_the_cache_is_late(hall: Hall) -> None:
+    async with caller(hall.server.url, "gp", page=False) as gp:
+        text = (await hall.get(f"{hall.camera}/index.m3u8", gp)).body.decode()
+    part = float(re.findall(r"PART-TARGET=([0-9.]+)", text)[0])
+    assert float(re.findall(r"PART-HOLD-BACK=([0-9.]+)", text)[0]) == pytest.approx(3 * part + 0.5, abs=0.001)
+
+
 async def test_ranges_and_questions_whether_it_is_still_the_same(hall: Hall) -> None:
     async with caller(hall.server.url, "gp", page=False) as gp:
         _, _, part = await hall.newest(gp)
