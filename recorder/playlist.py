@@ -115,18 +115,24 @@ def _multivariant(
     others: list[str] = []
     for track in variants:
         sound = _sound_of(track, tracks)
-        streams += _stream(track, sound, base, live=live)
         heard = sound or track
         other = state.others.get(aac_name(heard.name))
         if other is not None and not is_begun(other):
             other = None
+        # Told to need the same, so that players that know both do not choose by it: then they take what comes first.
+        told = [_rates(each, live=live) for each in (heard, other) if each is not None]
+        peak, average = max(rates[0] for rates in told), max(rates[1] for rates in told)
+        if sound is not None:
+            picture = _rates(track, live=live)
+            peak, average = peak + picture[0], average + picture[1]
+        streams += _stream(track, sound, base, peak, average)
         if sound is not None:
             groups[sound.name] = sound
         if other is not None and sound is not None:
             groups[other.name] = other
         if other is not None:
             # The same once more for players that know no Opus: what they cannot play they do not choose (§4.4.6.2).
-            others += _stream(track if sound else other, other if sound else None, base, live=live)
+            others += _stream(track if sound else other, other if sound else None, base, peak, average)
     streams += others
     for name, sound in groups.items():
         lines.append(
@@ -145,10 +151,9 @@ def _sound_of(track: TrackState, tracks: Iterable[TrackState]) -> TrackState | N
     return next((own[source] for source in wanted if source in own), None)
 
 
-def _stream(track: TrackState, sound: TrackState | None, base: str, *, live: bool) -> list[str]:
+def _stream(track: TrackState, sound: TrackState | None, base: str, peak: int, average: int) -> list[str]:
+    """The lines of one variant that needs so many bits per second."""
     together = [track] if sound is None else [track, sound]
-    rates = [_rates(t, live=live) for t in together]
-    peak, average = sum(rate[0] for rate in rates), sum(rate[1] for rate in rates)
     attributes = [f"BANDWIDTH={peak}", f"AVERAGE-BANDWIDTH={average}"]
     attributes.append('CODECS="{}"'.format(",".join(codec for t in together for codec in codecs(t))))
     if track.kind == "video":

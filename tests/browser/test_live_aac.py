@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from recorder import aac
 from recorder.library import Library
@@ -18,8 +18,11 @@ from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
 from recorder.vault import PlainVault
 from recorder.views import Views
+from tests.browser import lecture as doing
+from tests.browser.people import person
 from tests.browser.test_live_playback import HLS_JS, PAGE, until
 from tests.browser.test_recorder_renditions import WITHOUT_OPUS
+from tests.server import running_server
 from tests.unit.recorder.live_room import WHO, on_air
 from tests.unit.recorder.synthetic import Encoder, Feed, Publisher, Voice, h264_payloads
 
@@ -141,3 +144,32 @@ async def test_with_opus_it_is_opus(browser: Browser, tmp_path: Path) -> None:
         assert not [error for error in ended["errors"] if "FATAL" in error], ended
         assert sounds(fetched) == {f"audio-{WHO}"}, levels
         await page.close()
+
+
+async def test_the_clients_own_player_needs_no_opus(browser: Browser, tmp_path: Path) -> None:
+    with running_server(tmp_path / "data") as server:
+        async with (
+            person(browser, server.url, "spec", scripts=(doing.CAMERA,)) as host,
+            person(browser, server.url, "gp", scripts=(WITHOUT_OPUS,)) as viewer,
+        ):
+            fetched: list[str] = []
+            viewer.page.on("request", lambda request: fetched.append(request.url))
+            lecture = await doing.schedule(host, "Without Opus")
+            await doing.go_live(host, lecture)
+            await viewer.page.goto(f"{server.url}/lectures/{lecture}")
+            await doing.follows(viewer)
+            await viewer.part("quality").click()
+            await viewer.part("quality-sound").click()
+            alone = "() => document.querySelector('[data-testid=player] .speaker video').webkitAudioDecodedByteCount"
+            await viewer.page.wait_for_function(
+                f"() => playerVideos().every((video) => !video.videoWidth) && ({alone})() > 0", timeout=20_000
+            )
+            heard = await viewer.page.evaluate(alone)
+            await viewer.page.wait_for_function(f"heard => ({alone})() > heard", arg=heard, timeout=20_000)
+            await viewer.part("quality").click()
+            await viewer.part("quality-auto").click()
+            await doing.follows(viewer)
+            await doing.end(host)
+            await expect(viewer.part("player")).to_have_attribute("data-state", "replay")
+            media = [url for url in fetched if "audio-" in url and url.endswith(".m4s")]
+            assert media and all("/aac-audio-" in url for url in media), media

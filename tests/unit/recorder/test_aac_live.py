@@ -126,6 +126,8 @@ def test_variants_are_listed_once_more_for_players_without_opus() -> None:
     variants = [line for line in text.splitlines() if line.startswith("#EXT-X-STREAM-INF")]
     assert ["opus" in line for line in variants] == [True, True, False, False]
     assert ["mp4a.40.2" in line for line in variants] == [False, False, True, True]
+    told = [tuple(line.partition(",CODECS")[0].split(":")[1:]) for line in variants]
+    assert told[:2] == told[2:], "a player that knows both has no reason to prefer the second"
     assert f'GROUP-ID="{AAC}"' in text and text.splitlines().count(f"{AAC}/index.m3u8") == 1
     made.state.others.clear()
     assert "mp4a" not in multivariant(made.state)

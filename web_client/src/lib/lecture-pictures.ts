@@ -49,6 +49,11 @@ export function trackOf(url: string): string {
   return /\/(?:aac-)?([^/]+)\/index\.m3u8(?:$|\?)/.exec(url)?.[1] ?? "";
 }
 
+/** The same sound alone for browsers that know no Opus; every other address as it is. */
+export function aacOf(url: string): string {
+  return url.replace(/\/((?:screen-)?audio-[^/]+\/index\.m3u8)$/, "/aac-$1");
+}
+
 /** Who leads: whose tracks the player plays, else the speaker. */
 function ownerOf(tracks: readonly Track[], main: ReadonlySet<string>, speaker: string): string {
   return tracks.find((track) => main.has(track.name))?.participant.id ?? speaker;

@@ -132,6 +132,11 @@ export class ThinLine {
 /** Of the renditions, given by their heights, the index to hold to; -1 lets the player choose. Of equal ones it is the
  * first: the same pictures may be listed again with another sound. */
 export function levelFor(quality: Quality, heights: readonly number[]): number {
-  if ((quality !== "high" && quality !== "low") || heights.length < 2) return -1;
+  if ((quality !== "high" && quality !== "low") || differing(heights) < 2) return -1;
   return heights.indexOf(quality === "low" ? Math.min(...heights) : Math.max(...heights));
+}
+
+/** How many of the renditions one can tell apart. */
+export function differing(heights: readonly number[]): number {
+  return new Set(heights).size;
 }

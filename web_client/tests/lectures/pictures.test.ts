@@ -1,6 +1,6 @@
 /** Which pictures stand beside the speaker, within the connections that a browser has. */
 import { describe, expect, it } from "vitest";
-import { grown, picturesAt, trackOf, trackUrl, voiceOf, type Moment } from "../../src/lib/lecture-pictures";
+import { aacOf, grown, picturesAt, trackOf, trackUrl, voiceOf, type Moment } from "../../src/lib/lecture-pictures";
 import type { Track } from "../../src/replay/recording";
 
 function track(participant: string, source: string, start = 0, duration = 100): Track {
@@ -73,6 +73,9 @@ it("a browser that plays by itself does not tell its tracks: the speaker's are n
 describe("addresses", () => {
   it("name a track and find it again", () => {
     expect(trackOf(`http://host${trackUrl("r", "cam-s")}?x=1`)).toBe("cam-s");
+    expect(aacOf(trackUrl("r", "audio-s"))).toBe(trackUrl("r", "aac-audio-s"));
+    for (const other of [trackUrl("r", "cam-s"), trackUrl("r", "aac-audio-s"), "/media/r/index.m3u8"]) expect(aacOf(other)).toBe(other);
+    expect(trackOf(aacOf(trackUrl("r", "audio-s")))).toBe("audio-s");
     expect(trackOf("/media/r/index.m3u8")).toBe("r");
     expect(trackOf("/media/r/aac-audio-s/index.m3u8")).toBe("audio-s");
   });

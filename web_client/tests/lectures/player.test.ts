@@ -1,6 +1,6 @@
 /** The player's decisions: its state, what it says over the picture, how pictures keep together, what a thin line gets. */
 import { describe, expect, it } from "vitest";
-import { coverOf, follow, isNear, levelFor, shouldJump, stateOf, ThinLine, type Situation } from "../../src/lib/lecture-player";
+import { coverOf, differing, follow, isNear, levelFor, shouldJump, stateOf, ThinLine, type Situation } from "../../src/lib/lecture-player";
 
 const situation = (change: Partial<Situation>): Situation => ({
   status: "in-progress", ready: true, ended: false, startsIn: -60, awayFor: 0, waitingFor: 0, lineDown: false, empty: false, rolled: false, ...change,
@@ -117,5 +117,7 @@ describe("quality", () => {
     expect(levelFor("auto", [180, 720])).toBe(-1);
     expect(levelFor("high", [720])).toBe(-1);
     expect(levelFor("high", [720, 180, 720, 180])).toBe(0);
+    expect(levelFor("low", [720, 720])).toBe(-1);
+    expect([[720, 180, 720, 180], [720, 720], []].map(differing)).toEqual([2, 1, 0]);
   });
 });

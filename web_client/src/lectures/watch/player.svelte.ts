@@ -1,5 +1,5 @@
 /** The player of one lecture: live with a way back, then the replay, on the same page and the same elements. */
-import { levelFor, isNear, shouldJump, stateOf, ThinLine, type PlayerState, type Quality } from "../../lib/lecture-player";
+import { differing, levelFor, isNear, shouldJump, stateOf, ThinLine, type PlayerState, type Quality } from "../../lib/lecture-player";
 import { grown, picturesAt, trackUrl, voiceOf, type Picture } from "../../lib/lecture-pictures";
 import type { Lecture } from "../../lib/lecture-types";
 import { placeIn, remember } from "../../replay/memory";
@@ -82,7 +82,7 @@ export class LecturePlayer {
   constructor() {
     this.main = new Stream(document.createElement("video"), true);
     this.main.onlevels = () => {
-      this.levels = this.main.heights.length;
+      this.levels = differing(this.main.heights);
       this.main.hold(levelFor(this.quality, this.main.heights));
     };
     this.quality = keptQuality();

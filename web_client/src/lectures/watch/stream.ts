@@ -1,7 +1,7 @@
 /** Feeds one video element from a playlist that may still be growing, and brings it back whenever it breaks. */
 import type HlsClass from "hls.js";
 import { lazy } from "../../lib/lazy";
-import { trackOf } from "../../lib/lecture-pictures";
+import { aacOf, trackOf } from "../../lib/lecture-pictures";
 import { loadHls } from "../../replay/source";
 
 /** Waits between attempts, in ms: a presenter who is away comes back at any moment. */
@@ -12,6 +12,8 @@ const REPAIRS = 2;
 const TOGETHER = 20_000;
 /** The first piece has come, for so many ms it is not shown and no other is on its way: the source is loaded anew. */
 const STUCK = 3_000;
+/** What voices are recorded in. */
+const OPUS = 'audio/mp4; codecs="opus"';
 /** What the recorder calls the black that stands for a picture that was not there. */
 const FILLED = /(?:^|\/)gap-/;
 
@@ -43,7 +45,8 @@ export class Stream {
     const Hls = await lazy(loadHls);
     if (mine !== this.#turn) return;
     this.#drop();
-    if (!Hls.isSupported()) return this.#byItself(url, start);
+    const address = Hls.getMediaSource()?.isTypeSupported(OPUS) ? url : aacOf(url);
+    if (!Hls.isSupported()) return this.#byItself(address, url, start);
     const hls = new Hls({
       startPosition: start,
       // Blob workers are not allowed here, and there is nothing to transmux.
@@ -80,7 +83,7 @@ export class Stream {
       this.#pause = Math.min(LONGEST_PAUSE, this.#pause * 1.5);
     });
     hls.attachMedia(this.video);
-    hls.loadSource(url);
+    hls.loadSource(address);
   }
 
   /** Whether the playlist still grows. */
@@ -198,10 +201,10 @@ export class Stream {
   }
 
   /** Browsers without Media Source Extensions, such as those of older iPhones and of WeChat on them, play HLS themselves. */
-  #byItself(url: string, start: number): void {
+  #byItself(address: string, url: string, start: number): void {
     this.#native = true;
     const { video } = this;
-    video.src = url;
+    video.src = address;
     if (start >= 0) video.addEventListener("loadedmetadata", () => (video.currentTime = start), { once: true });
     video.addEventListener(
       "error",
