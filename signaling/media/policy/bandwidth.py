@@ -72,6 +72,8 @@ FULL: Final = 0.35
 """Seconds of standing queue that are overuse without a gradient."""
 MISSING_KEPT: Final = 512
 """Numbers for which a late arrival takes a loss back."""
+AMPLE: Final = 1.2
+"""A subscriber's own estimate of this many times what is sent to it is no bound."""
 PATIENCE: Final = 0.3
 """Seconds (beyond a round trip) until a decrease shows in what is reported."""
 
@@ -242,11 +244,18 @@ class Estimator:
         elif fraction_lost < NOTICED and now - self._remb_at > self._settings.fallback_after:
             self._set(self.bitrate * GROWTH, "reports")
 
-    def remb(self, bitrate: float, now: float) -> None:
-        """The subscriber's own estimate; used only where there is no transport-cc feedback."""
-        if self._fallback(now) and bitrate > 0:
-            self._remb_at = now
-            self._set(bitrate, "reports")
+    def remb(self, bitrate: float, sending: float, now: float) -> None:
+        """The subscriber's own estimate; used only where there is no transport-cc feedback.
+
+        It grows no further than half as much again as what is received. Where `sending` does not fill it, it says
+        nothing about the line: the estimate then grows by itself, until what is sent for it shows.
+        """
+        if not self._fallback(now) or bitrate <= 0:
+            return
+        if bitrate >= AMPLE * sending:
+            bitrate = max(bitrate, self.bitrate * GROWTH ** min(1.0, now - self._remb_at))
+        self._remb_at = now
+        self._set(bitrate, "reports")
 
     def probed(self, bitrate: float, now: float) -> None:
         """A probe showed that at least `bitrate` passes."""

@@ -33,6 +33,7 @@ class Downlink:
         self._prober = Prober(now)
         self._allocator = Allocator(allocation)
         self._doubling = Doubling()
+        self._sending = 0.0
 
     def feedback(self, packets: Sequence[Acked], now: float) -> None:
         """One transport-cc message (see `Estimator.feedback`)."""
@@ -51,13 +52,14 @@ class Downlink:
 
     def remb(self, bitrate: float, now: float) -> None:
         """The subscriber's own estimate."""
-        self.estimator.remb(bitrate, now)
+        self.estimator.remb(bitrate, self._sending, now)
 
     def decide(self, wishes: Sequence[Wish], sent: int, now: float) -> Decision:
         """Call every 100 ms or so, and when wishes change. `sent` counts all packets sent to this subscriber so far."""
         self.estimator.tick(sent, now)
         estimator = self.estimator
         allocation = self._allocator.allocate(estimator.bitrate, wishes, now)
+        self._sending = allocation.bitrate
         wanted, everything = allocation.wanted, allocation.everything
         once = allocation.bitrate if estimator.queueing < CROWDED else 0.0
         room = self._doubling.judge(estimator.loss, estimator.round_trip, estimator.bitrate, once, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signaling.media.policy.allocation import Layer, Wish
-from signaling.media.policy.downlink import Downlink
+from signaling.media.policy.downlink import Decision, Downlink
 from tests.unit.signaling.media.bottleneck import CALL, CAMERA, HIGH, MICROPHONE, Link, Simulation
 
 PRESETS = {
@@ -159,3 +159,29 @@ def test_without_feedback_the_start_is_kept_and_remb_is_believed() -> None:
     assert down.decide(CALL, 200, 5.2).probe is None
     down.receiver_report(0.5, 6.0)
     assert down.estimator.bitrate < 2 * HIGH
+
+
+def told_by_remb(line: float, seconds: int) -> list[Decision]:
+    """A subscriber that knows nothing newer: each second what it received, half as much again, or what the line has."""
+    down = Downlink(0.0)
+    down.decide(CALL, 0, 4.0)
+    down.remb(60_000, 4.0)  # a bad moment at the beginning
+    made = [down.decide(CALL, 0, 4.0)]
+    for tenth in range(50, seconds * 10):
+        now = tenth / 10
+        if tenth % 10 == 0:
+            down.remb(min(line, made[-1].allocation.bitrate * 1.5), now)
+        made.append(down.decide(CALL, tenth * 5, now))
+    return made
+
+
+def test_remb_that_only_follows_what_is_sent_lets_pictures_come_back() -> None:
+    made = told_by_remb(5_000_000, 90)
+    assert made[0].allocation.layers[CAMERA.slot] is None
+    assert made[-1].allocation.wanted == 0, "everything is sent at last"
+
+
+def test_remb_of_a_thin_line_keeps_pictures_away_but_for_rare_attempts() -> None:
+    made = told_by_remb(65_000, 120)
+    shown = [each.allocation.layers[CAMERA.slot] is not None for each in made[20:]]
+    assert sum(shown) < 0.25 * len(shown)
