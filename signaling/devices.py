@@ -119,8 +119,13 @@ class Devices:
         """Bring the devices of a room to what its worker has. Seats that no token explains stay unknown.
 
         Under the room's lock. After a restart of the front they are still there and go on; after one of the worker
-        they are not, and come again by themselves or by their owner's hand.
+        they are not, and come again by themselves or by their owner's hand. `seats` are those that the worker told of
+        when it was there again; encoders that try again every few seconds come and go before that is read.
         """
+        seated = {person.participant for person in room.people.values() if person.token}
+        if seated != {seat for seat in seats if is_device(seat)}:
+            now = await self._media.call(room.id, "snapshot")
+            seats = now.get("rooms", {}).get(room.id, {}).get("participants", {})
         lost = [person for person in room.people.values() if person.token and person.participant not in seats]
         for person in lost:
             del room.people[person.participant]

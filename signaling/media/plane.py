@@ -202,9 +202,10 @@ class MediaPlane:
             self._forget(room)
         return {}
 
-    async def snapshot(self) -> dict[str, Any]:
-        """All rooms as they are, so that a restarted front picks them up."""
-        return {"rooms": {name: room.snapshot() for name, room in self._rooms.items()}}
+    async def snapshot(self, room: str | None = None) -> dict[str, Any]:
+        """All rooms, or this one, as they are, so that a restarted front picks them up."""
+        names = self._rooms.keys() if room is None else self._rooms.keys() & {room}
+        return {"rooms": {name: self._rooms[name].snapshot() for name in names}}
 
     async def line_check(self) -> dict[str, Any]:
         """Where this worker is reached, and credentials for checks that belong to no call.

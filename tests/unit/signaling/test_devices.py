@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signaling.ports import RunningCall
+from signaling.ports import Json, RunningCall
 from tests.unit.signaling.world import RECORDING, ROOM, Calls, World
 
 HOST = "p_speaker"
@@ -111,6 +111,25 @@ async def test_what_waits_is_out_when_the_lecture_is_called_off(world: World) ->
     await world.rooms.close(ROOM, "lecture", ROOM, None, None, "cancelled")
     await world.tasks.settle()
     assert world.media.names()[-1] == "close_room" and not world.rooms.has(ROOM)
+    assert world.pictures[-1] == (ROOM, "")
+
+
+async def test_an_encoder_that_came_back_before_the_workers_account_was_read_keeps_its_seat(world: World) -> None:
+    talk(world).live = True
+    told: Json = {"rooms": {}}  # by a worker that has just started; then the encoder is faster than its reader
+    await begin(world)
+    world.media.answers["snapshot"] = {"rooms": {ROOM: {"participants": {seat(world): {}}}}}
+    await world.rooms.worker_up(told, lambda room: True)
+    assert await world.rooms.devices.present(ROOM) == {"tokens": ["token-1"]}
+    assert "leave" not in world.media.names()
+
+
+async def test_an_encoder_of_a_worker_that_died_has_its_seat_no_longer(world: World) -> None:
+    talk(world).live = True
+    await begin(world)
+    world.media.answers["snapshot"] = {"rooms": {}}
+    await world.rooms.worker_up({"rooms": {}}, lambda room: True)
+    assert await world.rooms.devices.present(ROOM) == {"tokens": []}
     assert world.pictures[-1] == (ROOM, "")
 
 
