@@ -39,7 +39,7 @@ CURATED: Final = {
     "phone-en/check-in": "lecture-check-in-phone",
 }  # fmt: skip
 
-PATIENCE_MS: Final = 30_000
+PATIENCE_MS: Final = 90_000
 """How long a screen may take to come: a machine that runs five browsers at once is slow."""
 
 
@@ -221,8 +221,12 @@ async def walk(browser: Browser, url: str, look: Look, folder: Path) -> None:
         await open_page(viewer, f"/lectures/{lecture}")
         await in_the_hall(host, guest, lecture, album)
         await on_stage(host, guest, album)
-        await doing.follows(viewer, pictures=2, within_ms=PATIENCE_MS)
-        await album.take(viewer, "viewer-stage", settle_ms=2_500)
+        await doing.sees_and_hears(viewer, words["guest"], within_ms=PATIENCE_MS)
+        await album.take(viewer, "viewer-stage")
+        await host.part("share-screen").click()
+        await expect(viewer.part("player").locator(".big")).to_have_count(0)
+        for who, name in ((viewer, "viewer-faces"), (guest, "stage-faces"), (host, "presenter-faces")):
+            await album.take(who, name)
         await host.part("end-lecture").click()
         await album.take(host, "presenter-ending", settle_ms=300)
         await host.part("end-now").click()

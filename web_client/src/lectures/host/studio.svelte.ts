@@ -164,7 +164,7 @@ export class Studio {
     this.ending = 0;
     this.busy = true;
     try {
-      this.watch.adopt(await api.post<Lecture>(`${this.watch.path}/end`));
+      this.watch.adopt(await api.post<Lecture>(`${this.watch.path}/end`, {}, { keepalive: true }));
       this.room.ended();
     } catch (error) {
       complain(error);
