@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 
+from recorder.aac_format import recorded_name
 from recorder.aac_live import Opus, Order, make
 from recorder.errors import RecorderError, StorageFailed
 from recorder.library import Item, Library
@@ -42,6 +43,8 @@ class Transcoder:
 
     async def find(self, recording: str, path: str) -> tuple[Item, bytes] | None:
         """A file of a live recording's AAC; None where there is none, or no longer what it is made of. Raises Busy."""
+        if recorded_name(path) is None:
+            return None
         wanted = await asyncio.to_thread(self._library.order, recording, path)
         if wanted is None:
             return None
