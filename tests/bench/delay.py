@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
+from tests.bench.ending import conclude, leave_a_core
 from tests.bench.gathering import Gathering, direct_delay, percentile, stamped
 from tests.bench.load import server_cpu
 from tests.bench.worker import Server
@@ -95,16 +94,13 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the measurement")
     parser.add_argument("--share", type=float, default=0.5, help="of the core that is to be busy (default 0.5)")
     options = parser.parse_args(list(argv))
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, set(cores[1:]))
-    result = asyncio.run(measure(max(2, options.people), options.seconds, options.share, cores[0]))
+    core = leave_a_core()
+    result = asyncio.run(measure(max(2, options.people), options.seconds, options.share, core))
     added = result["added_ms"]
     print("rooms  people  core  packets/s  delivered  added ms: p50    p90    p99   most")
     row = "{rooms:>5}  {people_per_room:>6}  {core:>4.2f}  {packets_per_second:>9}  {delivery:>9.2%}".format(**result)
     print(row + f"  {added['p50']:>14.2f}  {added['p90']:>5.2f}  {added['p99']:>5.2f}  {added['most']:>5.2f}")
-    print(json.dumps(result))
-    return result
+    return conclude(result)
 
 
 if __name__ == "__main__":

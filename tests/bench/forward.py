@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tests.bench.ending import conclude, leave_a_core
 from tests.bench.load import (
     FRAMES_A_SECOND,
     PACKETS_A_FRAME,
@@ -51,15 +50,13 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--vs", choices=("janus", "relay"), help="compare with Janus, or with aiortc's MediaRelay")
     parser.add_argument("--rounds", type=int, default=2, help="with --vs: runs of each server per number")
     options = parser.parse_args(list(argv))
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, set(cores[1:]))
+    core = leave_a_core()
     if options.vs:
         from tests.bench import versus
 
-        return versus.run(options.vs, _numbers(options.subscribers), options.seconds, cores[0], options.rounds)
+        return versus.run(options.vs, _numbers(options.subscribers), options.seconds, core, options.rounds)
     results = [
-        asyncio.run(measure(Server.start, number, options.seconds, cores[0], frames=synthetic()))
+        asyncio.run(measure(Server.start, number, options.seconds, core, frames=synthetic()))
         for number in _numbers(options.subscribers or SUBSCRIBERS)
     ]
     outcome = {
@@ -69,8 +66,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
         "results": [asdict(each) for each in results],
     }
     print(table(results))
-    print(json.dumps(outcome))
-    return outcome
+    return conclude(outcome)
 
 
 if __name__ == "__main__":

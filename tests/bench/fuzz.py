@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from tests.bench.ending import conclude
 from tests.fuzz.corpus import CORPUS, HERE, REGRESSIONS
 from tests.fuzz.targets import TARGETS
 
@@ -124,16 +124,13 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     if options.fresh:
         shutil.rmtree(FOUND, ignore_errors=True)
     results = asyncio.run(run(options.target or list(TARGETS), options.seconds, options.jobs))
+    failures = [failure for each in results for failure in each.failures]
     outcome = {
         "benchmark": "fuzz",
         "inputs": sum(each.inputs for each in results),
-        "failures": [failure for each in results for failure in each.failures],
         "results": [asdict(each) for each in results],
     }
-    print(json.dumps(outcome))
-    if outcome["failures"]:
-        raise SystemExit(1)
-    return outcome
+    return conclude(outcome, failures)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from tests.bench import crowd
 from tests.bench.crowd import Gauges, Pair
+from tests.bench.ending import conclude
 from tests.server import running_server
 
 PAIRS: Final = 4
@@ -131,16 +131,12 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--count", type=int, default=10_000, help="joins, each with its leave")
     options = parser.parse_args(list(argv))
     result = asyncio.run(measure(options.count))
-    result["broken"] = kept(result)
     print(f"{'process':<12}{'':<8}{'MB':>8}{'files':>8}{'threads':>9}{'tasks':>8}")
     for name in result["before"]:
         for when in ("before", "after") if name != "tables" else ():
             row = result[when][name]
             print(f"{name:<12}{when:<8}{row['megabytes']:>8}{row['files']:>8}{row['threads']:>9}{row['tasks']:>8.0f}")
-    print(json.dumps(result))
-    if result["broken"]:
-        raise SystemExit(1)
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

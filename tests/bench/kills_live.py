@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-import json
 import os
 import random
 import sys
@@ -26,6 +25,7 @@ import av
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
+from tests.bench.ending import conclude
 from tests.bench.podium import Podium
 from tests.bench.process import percentile
 from tests.people import Caller, caller
@@ -288,9 +288,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     result = asyncio.run(measure(max(1, options.rounds), options.seed))
     for name, value in result.items():
         print(f"{name:<14} {value}")
-    print("; ".join(kept(result)) or "as promised")
-    print(json.dumps(result))
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import bisect
-import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from tests.bench.auditorium import Auditorium, Shown, auditorium
+from tests.bench.ending import conclude
 from tests.bench.process import percentile
 from tests.browser import lecture as doing
 
@@ -110,9 +110,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     result = asyncio.run(measure(options.seconds, options.settle, options.rewind))
     for name, value in result.items():
         print(f"{name:<22}{value:>10}")
-    print("; ".join(kept(result)) or "as promised")
-    print(json.dumps(result))
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

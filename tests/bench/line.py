@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import sys
@@ -25,6 +24,7 @@ from playwright.async_api import Error as PlaywrightError
 from tests import impair
 from tests.bench import speech
 from tests.bench.call import Figures, Party, call, hang_up, two_parties
+from tests.bench.ending import conclude
 from tests.impair import Line
 from tests.server import Server
 
@@ -248,12 +248,10 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_before": round(load, 1),
         "load_after": round(os.getloadavg()[0], 1),
-        "kept": not failed and all(each.kept for each in results),
         "no_call": failed,
         "results": [asdict(each) for each in results],
     }
-    print(json.dumps(outcome))
-    return outcome
+    return conclude(outcome, [f"{each.preset}, {each.side}" for each in results if not each.kept] + failed)
 
 
 if __name__ == "__main__":

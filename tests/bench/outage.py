@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import json
 import math
 import os
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests import peers
+from tests.bench.ending import conclude
 from tests.browser.people import Person, hang_up, person
 from tests.impair import CLIENT_SIDE, SERVER_SIDE, Relay, relay
 from tests.server import Server, eventually, running_server
@@ -160,6 +160,11 @@ class Result:
     """Peer connections made anew."""
     same: bool = True
 
+    @property
+    def kept(self) -> bool:
+        """Whether it took no longer than promised, and everybody was who they were."""
+        return self.same and _percentile(self.seconds, 0.95) <= self.promised
+
     def public(self) -> dict[str, Any]:
         """As the last line shows it."""
         return {
@@ -270,4 +275,5 @@ def main(arguments: list[str]) -> None:
             f" {row['steady_p95']:11.2f} {row['rebuilt']:8}" + ("" if result.same else "   another seat or a ghost")
         )
     print(f"load average before: {load:.1f} on {os.cpu_count()} processors")
-    print(json.dumps({name: result.public() for name, result in found.items()} | {"load": round(load, 1)}))
+    broken = [f"{name}: {result.public()['p95']} s" for name, result in found.items() if not result.kept]
+    conclude({name: result.public() for name, result in found.items()} | {"load": round(load, 1)}, broken)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import random
 import socket
 import struct
@@ -18,6 +16,7 @@ from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
 from signaling.media.transport import dtls
 from signaling.media.transport.turnstile import Turnstile
+from tests.bench.ending import conclude, leave_a_core
 from tests.bench.load import SSRC, server_cpu
 from tests.bench.process import percentile, resident
 from tests.bench.worker import Server
@@ -266,17 +265,11 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--rate", type=int, default=5_000, help="of them a second")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(list(argv))
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, set(cores[1:]))
-    result = asyncio.run(measure(options.count, options.rate, options.seed, cores[0]))
-    result["broken"] = kept(result)
+    core = leave_a_core()
+    result = asyncio.run(measure(options.count, options.rate, options.seed, core))
     for name, value in result.items():
         print(f"{name:<22} {value}")
-    print(json.dumps(result))
-    if result["broken"]:
-        raise SystemExit(1)
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from tele.services.accounts import NewAccount, NewRole, create_account, create_o
 from tele.services.sign_in import hash_token
 from tele.settings import load
 from tele.store.tables import SignInSession
+from tests.bench.ending import conclude
 from tests.bench.gathering import percentile
 from tests.server import Server, running_server
 
@@ -214,8 +215,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     ring = result["ring_ms"]
     figures = "  ".join(f"{ring[name]:>5.1f}" for name in QUANTILES)
     print(f"{people:>6}  {options.requests:>8}  {figures:>44}")
-    print(json.dumps(result))
-    return result
+    return conclude(result)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from aiortc.rtcrtpparameters import (
 
 from recorder.recorder import Recorder
 from recorder.vault import PlainVault
+from tests.bench.ending import conclude
 from tests.unit.recorder.reading import decoded
 from tests.unit.recorder.synthetic import Feed, Publisher, Voice, h264_payloads
 
@@ -210,8 +210,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     print(f"{'recorder':<24}{'CPU s per stream second':>26}")
     print(f"{'tele':<24}{result['cpu_per_stream_second']:>26}")
     print(f"{'aiortc MediaRecorder':<24}{result['aiortc_cpu_per_stream_second']:>26}")
-    print(json.dumps(result))
-    return result
+    return conclude(result)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
+from tests.bench.ending import conclude, leave_a_core
 from tests.bench.gathering import Gathering, stamped
 from tests.bench.linked import Linked, worker
 from tests.bench.load import server_cpu
@@ -227,19 +227,13 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     if options.crowd:
         asyncio.run(crowd(options.crowd, options.worker, options.count))
         return {}
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, set(cores[1:]))
-    result = asyncio.run(measure(max(2, options.count // 2 * 2), max(1, options.rounds), options.rooms, cores[0]))
-    result["broken"] = kept(result)
+    core = leave_a_core()
+    result = asyncio.run(measure(max(2, options.count // 2 * 2), max(1, options.rounds), options.rooms, core))
     print("a call's delay, ms      p50     p99    most   later than allowed")
     for name in ("quiet", "storm"):
         row = "".join(f"  {value:>6.2f}" for value in result[f"delay_ms_{name}"].values())
         print(f"{name:<18}{row}  {result['later_than_allowed'][name]:>8.3%}")
-    print(json.dumps(result))
-    if result["broken"]:
-        raise SystemExit(1)
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final
 from playwright.async_api import expect
 
 from tests.bench.auditorium import Auditorium, auditorium
+from tests.bench.ending import conclude
 from tests.bench.process import percentile
 from tests.browser import lecture as doing
 
@@ -77,9 +77,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     result = asyncio.run(measure(max(1, options.rounds), options.seconds))
     for name, value in result.items():
         print(f"{name:<12} {value}")
-    print("as promised" if result["most_s"] <= PROMISED else f"promised are {PROMISED} s")
-    print(json.dumps(result))
-    return result
+    return conclude(result, [f"promised are {PROMISED} s"] if result["most_s"] > PROMISED else [])
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import signal
 import sys
 import tempfile
@@ -22,6 +20,7 @@ from typing import Any, Final, Protocol
 from signaling.media.counters import Counters
 from signaling.media.tasks import Tasks
 from tests.bench import janus
+from tests.bench.ending import conclude, leave_a_core
 from tests.bench.gathering import Gathering, Host
 from tests.bench.load import WARM_UP, server_cpu
 from tests.bench.relay import camera
@@ -151,20 +150,17 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
         except LookupError as missing:
             print(f"tele bench rooms --vs janus: {missing}", file=sys.stderr)
             raise SystemExit(2) from missing
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, set(cores[1:]))
+    core = leave_a_core()
     # A SIGTERM must not leave a server behind: like Ctrl-C it ends what was started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = [
-        asyncio.run(measure(name, start, max(1, options.rooms), options.seconds, cores[0]))
+        asyncio.run(measure(name, start, max(1, options.rooms), options.seconds, core))
         for _ in range(max(1, options.rounds))
         for name, start in servers.items()
     ]
     result = outcome(results)
     print(table(results))
-    print(json.dumps(result))
-    return result
+    return conclude(result)
 
 
 if __name__ == "__main__":

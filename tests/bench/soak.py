@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from tests.bench import crowd
 from tests.bench.crowd import Gauges, Pair
+from tests.bench.ending import conclude
 from tests.bench.process import slope
 from tests.server import running_server
 
@@ -161,7 +161,6 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(list(argv))
     result = asyncio.run(measure(options.hours, options.rooms, options.seed))
-    result["broken"] = kept(result)
     print(f"{'process':<12}{'':<8}{'MB':>8}{'files':>8}{'threads':>9}{'tasks':>8}{'MB/h':>8}")
     for name, before in result["before"].items():
         for when, row in (("before", before), ("after", result["after"][name])):
@@ -169,10 +168,7 @@ def main(argv: Sequence[str] = ()) -> dict[str, Any]:
             print(
                 f"{name:<12}{when:<8}{row['megabytes']:>8}{row['files']:>8}{row['threads']:>9}{row['tasks']:>8.0f}{grown}"
             )
-    print(json.dumps(result))
-    if result["broken"]:
-        raise SystemExit(1)
-    return result
+    return conclude(result, kept(result))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench import janus, relay
+from tests.bench.ending import conclude
 from tests.bench.load import Frames, Result, Start, measure, synthetic
 from tests.bench.worker import Server
 
@@ -139,8 +139,5 @@ def run(name: str, numbers: Sequence[int], seconds: float, core: int, rounds: in
         rows += asyncio.run(compare(other, number, seconds, core, max(1, rounds)))
     result = outcome(other, rows)
     print(table(other, rows))
-    print(json.dumps(result))
-    if None in result[f"ratio_vs_{name}"].values():
-        print(f"no ratio where less than {DELIVERED:.1%} arrived", file=sys.stderr)
-        raise SystemExit(1)
-    return result
+    compared = None not in result[f"ratio_vs_{name}"].values()
+    return conclude(result, [] if compared else [f"no ratio where less than {DELIVERED:.1%} arrived"])

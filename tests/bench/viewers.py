@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import nginx
+from tests.bench.ending import conclude
 from tests.bench.load import server_cpu
 from tests.bench.process import percentile
 from tests.bench.viewers_audience import Audience, follow
@@ -179,8 +179,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     result = asyncio.run(measure(max(1, arguments.viewers), max(2.0, arguments.seconds), vs=arguments.vs))
     for name, value in result.items():
         print(f"{name:<32}{value:>12}")
-    print(json.dumps(result))
-    return result
+    return conclude(result)
 
 
 if __name__ == "__main__":
