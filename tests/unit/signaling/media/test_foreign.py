@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -18,6 +21,7 @@ from signaling.media.sdp.answer import answer
 from signaling.media.sdp.lines import LocalTransport
 from signaling.media.sdp.parse import parse
 
+GOLDEN: Final = Path(__file__).resolve().parents[3] / "golden" / "sdp"
 TRANSPORT = LocalTransport(
     Credentials("ourufrag", "o" * 24), ("sha-256", "AA:BB"), ("192.0.2.7",), 8443, tcp=True, session_id=1, version=1
 )
@@ -77,6 +81,14 @@ def test_transport_attributes_may_stand_above_the_sections() -> None:
     """As OBS (libdatachannel) writes them."""
     text = sdp(AUDIO, HIGH, head=SECURITY, each=())
     assert parse(text).ufrag == "theirs" and "a=setup:passive" in taken(text)
+
+
+def test_what_obs_offers_is_taken_whole() -> None:
+    """As OBS 30.2.3 with libdatachannel 0.21 sent it: nothing but H264 and Opus, NACKs, and no header extension."""
+    text = whip.exclusive(taken((GOLDEN / "obs.offer.sdp").read_bytes().decode()))
+    if os.environ.get("UPDATE_GOLDEN"):
+        (GOLDEN / "obs.answer.sdp").write_bytes(text.encode())
+    assert text == (GOLDEN / "obs.answer.sdp").read_bytes().decode()
 
 
 def test_a_bundle_only_section_has_port_0_and_is_taken() -> None:
