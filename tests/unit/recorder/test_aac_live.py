@@ -7,14 +7,16 @@ from itertools import pairwise
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from recorder.aac_format import AHEAD, FRAME, aac_name, boundaries, pieces, whole
+from recorder.aac_format import AHEAD, BIT_RATE, FRAME, aac_name, boundaries, pieces, whole
 from recorder.aac_track import AacTrack, beside, follow_sounds
 from recorder.journal import KEPT
 from recorder.playlist import multivariant
+from tests.unit.recorder.hls_rules import attributes
 from tests.unit.recorder.on_paper import HOST, Lecture, Sender
 
 OPUS = f"audio-{HOST}"
 AAC = aac_name(OPUS)
+RATES = ("BANDWIDTH", "AVERAGE-BANDWIDTH")
 
 
 @given(st.lists(st.integers(1, 300_000), min_size=1, max_size=200))
@@ -121,13 +123,14 @@ def test_whatever_happens_its_playlists_obey_the_rules(events: list[tuple[str, i
 
 def test_variants_are_listed_once_more_for_players_without_opus() -> None:
     made, *_ = lecture()
-    made.run(2)
+    made.run(6)
     text = multivariant(made.state)
     variants = [line for line in text.splitlines() if line.startswith("#EXT-X-STREAM-INF")]
     assert ["opus" in line for line in variants] == [True, True, False, False]
     assert ["mp4a.40.2" in line for line in variants] == [False, False, True, True]
     told = [tuple(line.partition(",CODECS")[0].split(":")[1:]) for line in variants]
     assert told[:2] == told[2:], "a player that knows both has no reason to prefer the second"
+    assert all(int(attributes(line.partition(":")[2])[name]) > BIT_RATE for line in variants for name in RATES)
     assert f'GROUP-ID="{AAC}"' in text and text.splitlines().count(f"{AAC}/index.m3u8") == 1
     made.state.others.clear()
     assert "mp4a" not in multivariant(made.state)

@@ -163,6 +163,8 @@ async def test_a_segment_is_its_parts_whether_they_are_held_remembered_or_neithe
         assert make(wanted, reader(recorded), {}) == together
         some = dict(list(parts.items())[1::2])
         assert make(wanted, reader(recorded), some) == together
+        names = {first: b"%d," % first for first in parts}
+        assert make(wanted, reader(recorded), names) == b"".join(names.values()), "what is held is not made again"
         track.parts[msn] = []
         forgotten = order(state, of, track, segment_file(msn))
         assert forgotten is not None and forgotten.parts is None
