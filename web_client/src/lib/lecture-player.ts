@@ -129,6 +129,34 @@ export class ThinLine {
   }
 }
 
+/** So long nothing is shown before the small picture is tried; a switch of a few pictures is not worth one. */
+const MISSED = 800;
+const FIRST_TRIAL = 12_000;
+const LONGEST_TRIAL = 120_000;
+
+/**
+ * Decides when the small picture stands in for the large one: a sender on a thin line, or with a slow processor, sends the small
+ * one alone, and the large one is empty meanwhile. Nobody tells when it is back: it is tried now and then. Times in ms.
+ */
+export class SmallInstead {
+  #missing: number | null = null;
+  #since: number | null = null;
+  #trial = FIRST_TRIAL;
+
+  /** What is shown now is `empty`; it is the `smallest` there is. Returns whether to hold to the smallest. */
+  look(now: number, empty: boolean, smallest: boolean): boolean {
+    this.#missing = empty ? (this.#missing ?? now) : null;
+    const missed = this.#missing !== null && now - this.#missing >= MISSED;
+    if (this.#since === null) {
+      if (missed && !smallest) this.#since = now;
+    } else if (now - this.#since >= this.#trial) {
+      this.#since = this.#missing = null;
+      this.#trial = Math.min(this.#trial * 2, LONGEST_TRIAL);
+    }
+    return this.#since !== null;
+  }
+}
+
 /** Of the renditions, given by their heights, the index to hold to; -1 lets the player choose. Of equal ones it is the
  * first: the same pictures may be listed again with another sound. */
 export function levelFor(quality: Quality, heights: readonly number[]): number {

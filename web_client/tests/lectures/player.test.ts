@@ -1,6 +1,6 @@
 /** The player's decisions: its state, what it says over the picture, how pictures keep together, what a thin line gets. */
 import { describe, expect, it } from "vitest";
-import { coverOf, differing, follow, isNear, levelFor, shouldJump, stateOf, ThinLine, type Situation } from "../../src/lib/lecture-player";
+import { coverOf, differing, follow, isNear, levelFor, shouldJump, SmallInstead, stateOf, ThinLine, type Situation } from "../../src/lib/lecture-player";
 
 const situation = (change: Partial<Situation>): Situation => ({
   status: "in-progress", ready: true, ended: false, startsIn: -60, awayFor: 0, waitingFor: 0, lineDown: false, empty: false, rolled: false, ...change,
@@ -106,6 +106,27 @@ describe("a thin line", () => {
     line.stalled(41_000, true);
     expect(line.retry(80_000)).toBe(false);
     expect(line.retry(101_000)).toBe(true);
+  });
+});
+
+describe("a large picture that is not sent", () => {
+  it("is stood in for by the small one after a moment, and tried again, each time later", () => {
+    const picture = new SmallInstead();
+    expect(picture.look(0, true, false)).toBe(false);
+    expect(picture.look(500, false, false)).toBe(false);
+    expect(picture.look(600, true, false)).toBe(false);
+    expect(picture.look(1_500, true, false)).toBe(true);
+    expect(picture.look(13_000, false, true)).toBe(true);
+    expect(picture.look(13_500, false, true)).toBe(false);
+    expect(picture.look(13_600, true, false)).toBe(false);
+    expect(picture.look(14_500, true, false)).toBe(true);
+    expect(picture.look(38_000, false, true)).toBe(true);
+    expect(picture.look(38_500, false, true)).toBe(false);
+  });
+
+  it("is not held against a camera that is off: there is nothing smaller to see", () => {
+    const picture = new SmallInstead();
+    for (const at of [0, 1_000, 9_000]) expect(picture.look(at, true, true)).toBe(false);
   });
 });
 

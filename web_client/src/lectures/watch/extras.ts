@@ -42,8 +42,10 @@ export class Extras {
 
   /** Keep up with the speaker's element. */
   follow(leader: HTMLVideoElement, running: boolean): void {
-    for (const { video } of this.#streams.values()) {
+    for (const stream of this.#streams.values()) {
+      const { video } = stream;
       if (video.readyState < 1) continue;
+      stream.look(performance.now());
       if (!running) {
         if (!video.paused) video.pause();
         if (Math.abs(video.currentTime - leader.currentTime) > 0.3 && !video.seeking) video.currentTime = leader.currentTime;

@@ -301,6 +301,7 @@ export class LecturePlayer {
     else this.#replayed(now);
     if (this.status === "in-progress" || !this.recording?.tracks.length) this.#looks.tick(now);
     this.#arrange();
+    main.look(now);
     this.#extras.follow(video, this.playing && !video.paused);
     const filled = this.#extras.filled(this.edge);
     if (filled.join() !== [...this.filled].join()) this.filled = new Set(filled);

@@ -1,6 +1,7 @@
 /** Feeds one video element from a playlist that may still be growing, and brings it back whenever it breaks. */
 import type HlsClass from "hls.js";
 import { lazy } from "../../lib/lazy";
+import { levelFor, SmallInstead } from "../../lib/lecture-player";
 import { aacOf, trackOf } from "../../lib/lecture-pictures";
 import { loadHls } from "../../replay/source";
 
@@ -28,6 +29,8 @@ export class Stream {
   #repairs: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #level = -1;
+  readonly #small = new SmallInstead();
+  #held = false;
   readonly #leads: boolean;
 
   /** `leads`: hurries after the live edge by itself; others are kept in step with the one that leads. */
@@ -65,7 +68,7 @@ export class Stream {
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      hls.loadLevel = this.#level;
+      hls.loadLevel = this.#wanted;
       this.onlevels();
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => (this.#pause = FIRST_PAUSE));
@@ -145,7 +148,24 @@ export class Stream {
   /** Hold to one of {@link heights}; -1 leaves the choice to the player. */
   hold(level: number): void {
     this.#level = level;
-    if (this.#hls && this.#hls.levels.length > 0) this.#hls.nextLevel = level;
+    this.#choose();
+  }
+
+  /** Look at what is shown: where the large picture is not sent, the small one stands in. `now` in ms. */
+  look(now: number): void {
+    const held = this.#small.look(now, this.empty, this.lowest);
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#choose();
+  }
+
+  /** The rendition to play; -1: the player chooses. */
+  get #wanted(): number {
+    return this.#held ? levelFor("low", this.heights) : this.#level;
+  }
+
+  #choose(): void {
+    if (this.#hls && this.#hls.levels.length > 0) this.#hls.nextLevel = this.#wanted;
   }
 
   /** Whether what fills the place of a picture is shown now: the camera is off, or the screen is no longer shared. */
