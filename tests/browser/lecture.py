@@ -84,8 +84,8 @@ _BESIDE = """
 (name) => {
   const boxes = [...document.querySelectorAll('[data-testid=player] .person')];
   const video = boxes.find((each) => each.textContent.includes(name))?.querySelector('video');
-  const then = video && marked.get(video);
-  if (!then || video.muted || video.volume === 0) return false;
+  if (!video || video.muted || video.volume === 0) return false;
+  const then = marked.get(video) ?? { time: 0, frames: 0, sound: 0 };  // an element that came meanwhile
   const now = played(video);
   return now.frames - then.frames > 10 && now.sound - then.sound > 0 && now.time - then.time > 0.5;
 }

@@ -221,8 +221,8 @@ async def walk(browser: Browser, url: str, look: Look, folder: Path) -> None:
         await open_page(viewer, f"/lectures/{lecture}")
         await in_the_hall(host, guest, lecture, album)
         await on_stage(host, guest, album)
-        await doing.sees_and_hears(viewer, words["guest"], within_ms=PATIENCE_MS)
-        await album.take(viewer, "viewer-stage")
+        await expect(viewer.part("player").locator(".person", has_text=words["guest"])).to_be_visible()
+        await album.take(viewer, "viewer-stage", settle_ms=1_500)
         await host.part("share-screen").click()
         await expect(viewer.part("player").locator(".big")).to_have_count(0)
         for who, name in ((viewer, "viewer-faces"), (guest, "stage-faces"), (host, "presenter-faces")):
