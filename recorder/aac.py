@@ -17,7 +17,7 @@ import numpy as np
 
 from recorder.aac_codec import Decoder, Encoder, Sound
 from recorder.aac_format import FRAME, aac_config, aac_name, boundaries
-from recorder.alternative import INDEX, index_of, missing
+from recorder.alternative import BUSY, INDEX, index_of, missing
 from recorder.coverage import cover
 from recorder.disk import Disk
 from recorder.errors import StorageFailed
@@ -27,9 +27,6 @@ from recorder.library import Library
 from recorder.names import filling_file, init_file, recording_name, segment_file
 from recorder.segment import Sample
 from recorder.vault import PlainVault, Vault
-
-BUSY = 3
-"""How the process ends when another is at it."""
 
 
 def heard(library: Library, state: State, track: TrackState) -> Iterator[Sound]:

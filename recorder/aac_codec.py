@@ -8,20 +8,12 @@ from typing import Any
 import av
 import numpy as np
 
-from recorder.aac_format import AHEAD, BIT_RATE, FRAME
+from recorder.aac_format import AHEAD, BIT_RATE, FRAME, PREROLL, heard_from
 from recorder.fmp4 import fragments
 from recorder.opus import RATE
 
 Sound = np.ndarray[Any, np.dtype[np.float32]]
 """(2, n) samples at 48 kHz."""
-
-PREROLL = 3840
-"""Samples that an Opus decoder needs to forget that it began in the middle: 80 ms (RFC 7845 §4.6)."""
-
-WARM = 8
-"""Frames that are encoded and thrown away before the first that is wanted. One would do for the overlap; the others let
-the encoder decide on windows and scale factors as one that has run from the beginning. From eight on seams are as near
-to the original as any other place (72 dB, with one 16 dB), at a tenth more work than with four (54 dB)."""
 
 _HEAD = b"OpusHead\x01\x02" + bytes(2) + RATE.to_bytes(4, "little") + bytes(3)
 """Two channels and nothing to skip (RFC 7845 §5.1)."""
@@ -86,11 +78,6 @@ class Encoder:
     def _packets(self, frame: Any) -> Iterator[tuple[int, bytes]]:
         for packet in self._context.encode(frame):
             yield packet.pts // FRAME, bytes(packet)
-
-
-def heard_from(first: int) -> int:
-    """The tick from which on sound is needed to encode frame `first`."""
-    return max(0, first - WARM) * FRAME
 
 
 def listen(files: Iterable[bytes], start: int, end: int) -> Sound:

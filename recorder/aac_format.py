@@ -21,6 +21,14 @@ AHEAD = 2
 """Frames of sound that the encoder sees before it hands a frame out: the frame's window is two frames long, and how it
 is windowed depends on what follows."""
 
+PREROLL = 3840
+"""Samples that an Opus decoder needs to forget that it began in the middle: 80 ms (RFC 7845 §4.6)."""
+
+WARM = 8
+"""Frames that are encoded and thrown away before the first that is wanted. One would do for the overlap; the others let
+the encoder decide on windows and scale factors as one that has run from the beginning. From eight on seams are as near
+to the original as any other place (72 dB, with one 16 dB), at a tenth more work than with four (54 dB)."""
+
 _PREFIX = "aac-"
 
 
@@ -46,6 +54,11 @@ CONFIG = aac_config(bytes.fromhex("1190 56e500"))
 def whole(end: int) -> int:
     """How many frames can be made of sound up to tick `end`: AAC ends 43 to 64 ms before its Opus."""
     return max(0, end // FRAME - AHEAD)
+
+
+def heard_from(first: int) -> int:
+    """The tick from which on sound is needed to encode frame `first`."""
+    return max(0, first - WARM) * FRAME
 
 
 def boundaries(ends: Iterable[int]) -> list[int]:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from recorder.aac_codec import PREROLL, encode_piece, heard_from
-from recorder.aac_format import AHEAD, FRAME, longest, pieces
+from recorder.aac_format import AHEAD, FRAME, PREROLL, heard_from, longest, pieces
 from recorder.aac_track import AacTrack
 from recorder.fmp4 import fragment, fragments
 from recorder.journal import State, TrackState
@@ -106,6 +105,9 @@ def make(wanted: Order, read: Callable[[Opus], bytes], held: Mapping[int, bytes]
 
 
 def _part(files: Iterable[bytes], first: int, last: int) -> bytes:
+    # libav and numpy are a tenth of what a start loads, for listeners that few sites have.
+    from recorder.aac_codec import encode_piece
+
     samples = [Sample(data, FRAME, True) for data in encode_piece(files, first, last)]
     # Fragments are numbered from 1 on, in order (ISO 14496-12 §8.8.5.3).
     return fragment(first + 1, first * FRAME, samples)

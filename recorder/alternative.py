@@ -14,6 +14,9 @@ from recorder.journal import Init, Segment, State, TrackState
 INDEX = "index.json"
 """What a finished folder holds besides its init section and segments. The folder appears as a whole."""
 
+BUSY = 3
+"""How the process that makes it ends when another is at it."""
+
 
 def sounds(state: State) -> list[TrackState]:
     """The recorded tracks of which there is to be AAC."""

@@ -7,8 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
-from recorder.aac import BUSY
-from recorder.alternative import missing
+from recorder.alternative import BUSY, missing
 from recorder.disk import MANIFEST
 from recorder.errors import InvalidName
 from recorder.library import Library
