@@ -36,7 +36,7 @@ CURATED: Final = {
     "desktop-en/stage": "lecture-stage", "phone-zh/replay": "lecture-replay-phone-zh",
     "desktop-zh/presenter-slides": "lecture-slides-zh", "desktop-zh/stage": "lecture-stage-zh",
     "phone-en/announced": "lecture-announced-phone", "phone-en/hall-code": "lecture-hall-phone",
-    "phone-en/check-in": "lecture-check-in-phone",
+    "phone-en/check-in": "lecture-check-in-phone", "phone-en/viewer-stage": "lecture-guest-phone",
 }  # fmt: skip
 
 PATIENCE_MS: Final = 90_000
@@ -86,6 +86,7 @@ async def taking_part(host: Person, viewer: Person, album: Album, words: dict[st
         await viewer.part("question-send").click()
         await expect(host.part("question").filter(has_text=text)).to_be_visible()
     await host.part("question-answered").first.click()
+    await viewer.page.evaluate("scrollTo(0, 0)")
     await album.take(viewer, "viewer", whole=True)
     await album.take(host, "presenter", whole=True)
     await host.part("tab-polls").click()
@@ -212,7 +213,7 @@ async def walk(browser: Browser, url: str, look: Look, folder: Path) -> None:
         await doing.follows(viewer, within_ms=PATIENCE_MS)
         await with_slides(host, viewer, album)
         await doing.share_screen(host)
-        await doing.follows(viewer, pictures=2, within_ms=PATIENCE_MS)
+        await expect(viewer.part("player").locator(".big video")).to_be_visible()
         await taking_part(host, viewer, album, words)
         await open_page(viewer, "/lectures")
         await album.take(viewer, "lectures", whole=True)
