@@ -129,8 +129,8 @@ export class ThinLine {
   }
 }
 
-/** So long nothing is shown before the small picture is tried; a switch of a few pictures is not worth one. */
-const MISSED = 800;
+/** So long nothing is shown before the small picture is tried: who comes on stage is awaited three seconds ahead, with nothing to see. */
+const MISSED = 4_000;
 const FIRST_TRIAL = 12_000;
 const LONGEST_TRIAL = 120_000;
 

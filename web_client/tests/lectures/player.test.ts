@@ -113,15 +113,15 @@ describe("a large picture that is not sent", () => {
   it("is stood in for by the small one after a moment, and tried again, each time later", () => {
     const picture = new SmallInstead();
     expect(picture.look(0, true, false)).toBe(false);
-    expect(picture.look(500, false, false)).toBe(false);
-    expect(picture.look(600, true, false)).toBe(false);
-    expect(picture.look(1_500, true, false)).toBe(true);
-    expect(picture.look(13_000, false, true)).toBe(true);
-    expect(picture.look(13_500, false, true)).toBe(false);
-    expect(picture.look(13_600, true, false)).toBe(false);
-    expect(picture.look(14_500, true, false)).toBe(true);
-    expect(picture.look(38_000, false, true)).toBe(true);
-    expect(picture.look(38_500, false, true)).toBe(false);
+    expect(picture.look(3_500, false, false)).toBe(false);
+    expect(picture.look(4_000, true, false)).toBe(false);
+    expect(picture.look(8_000, true, false)).toBe(true);
+    expect(picture.look(19_000, false, true)).toBe(true);
+    expect(picture.look(20_000, false, true)).toBe(false);
+    expect(picture.look(20_200, true, false)).toBe(false);
+    expect(picture.look(24_200, true, false)).toBe(true);
+    expect(picture.look(48_000, false, true)).toBe(true);
+    expect(picture.look(48_200, false, true)).toBe(false);
   });
 
   it("is not held against a camera that is off: there is nothing smaller to see", () => {

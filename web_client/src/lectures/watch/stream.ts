@@ -156,7 +156,9 @@ export class Stream {
     const held = this.#small.look(now, this.empty, this.lowest);
     if (held === this.#held) return;
     this.#held = held;
-    this.#choose();
+    // What is loaded of a live one ends in a second; throwing it away would only make the player wait.
+    if (this.growing || !held) this.#from(this.#wanted);
+    else this.#choose();
   }
 
   /** The rendition to play; -1: the player chooses. */
@@ -166,6 +168,11 @@ export class Stream {
 
   #choose(): void {
     if (this.#hls && this.#hls.levels.length > 0) this.#hls.nextLevel = this.#wanted;
+  }
+
+  /** Load what comes next in this rendition, and keep what there is. */
+  #from(level: number): void {
+    if (this.#hls && this.#hls.levels.length > 0) this.#hls.loadLevel = level;
   }
 
   /** Whether what fills the place of a picture is shown now: the camera is off, or the screen is no longer shared. */
