@@ -36,7 +36,7 @@ CURATED: Final = {
     "desktop-en/stage": "lecture-stage", "phone-zh/replay": "lecture-replay-phone-zh",
     "desktop-zh/presenter-slides": "lecture-slides-zh", "desktop-zh/stage": "lecture-stage-zh",
     "phone-en/announced": "lecture-announced-phone", "phone-en/hall-code": "lecture-hall-phone",
-    "phone-en/check-in": "lecture-check-in-phone", "phone-en/viewer-stage": "lecture-guest-phone",
+    "phone-en/check-in": "lecture-check-in-phone",
 }  # fmt: skip
 
 PATIENCE_MS: Final = 90_000

@@ -70,7 +70,7 @@ async def test_a_guest_is_seen_and_heard_by_the_audience_live_and_in_the_replay(
         await stand_apart(viewer, width=90, height=64)
 
         await doing.end(host)
-        await expect(viewer.part("player")).to_have_attribute("data-cover", "over", timeout=15_000)
+        await expect(viewer.part("player")).to_have_attribute("data-cover", "over", timeout=PATIENCE_MS)
         await viewer.part("tab-chapters").click()
         await viewer.part("chapter").filter(has_text=GUEST).click()
         await doing.sees_and_hears(viewer, GUEST, within_ms=PATIENCE_MS)
