@@ -6,13 +6,23 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests import peers
 
 HERE = Path(__file__).resolve().parent
 
 
+PATIENCE_MS = 15_000
+"""How long a page may take to show what it should: a machine with much else to do is slow, and what is right comes."""
+
+
+def pytest_configure() -> None:
+    """Before anything else."""
+    expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests keep to one process when several run at once (`tele test`): those of a file, and all with a browser.
 
