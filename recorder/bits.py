@@ -1,4 +1,4 @@
-"""Bits of a byte string, most significant first, read and written: fixed width and Exp-Golomb (ITU-T H.264 §9.1)."""
+"""Bits of a byte string, most significant first: fixed width and Exp-Golomb (ITU-T H.264 §9.1)."""
 
 from __future__ import annotations
 
@@ -37,37 +37,3 @@ class Bits:
         """A signed Exp-Golomb number (§9.1.1)."""
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
-
-
-class BitWriter:
-    """Puts a bit string together."""
-
-    __slots__ = ("_size", "_value")
-
-    def __init__(self) -> None:
-        self._value = 0
-        self._size = 0
-
-    @property
-    def aligned(self) -> bool:
-        """Whether it ends with a whole byte."""
-        return self._size % 8 == 0
-
-    def u(self, width: int, value: int) -> None:
-        """An unsigned number in `width` bits, which it fits."""
-        self._value = self._value << width | value
-        self._size += width
-
-    def ue(self, value: int) -> None:
-        """An unsigned Exp-Golomb number."""
-        width = (value + 1).bit_length()
-        self.u(2 * width - 1, value + 1)
-
-    def se(self, value: int) -> None:
-        """A signed Exp-Golomb number (§9.1.1)."""
-        self.ue(2 * value - 1 if value > 0 else -2 * value)
-
-    def data(self) -> bytes:
-        """What was written, filled up with zeros to whole bytes."""
-        fill = -self._size % 8
-        return (self._value << fill).to_bytes((self._size + fill) // 8, "big")

@@ -40,74 +40,36 @@ def unescape(nal: bytes) -> bytes:
     return b"".join(parts)
 
 
-def escape(rbsp: bytes) -> bytes:
-    """The payload of a NAL unit: emulation prevention bytes put in (§7.4.1.1)."""
-    made = bytearray()
-    zeros = 0
-    for byte in rbsp:
-        if zeros >= 2 and byte <= 3:
-            made.append(3)
-            zeros = 0
-        made.append(byte)
-        zeros = 0 if byte else zeros + 1
-    return bytes(made)
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A sequence parameter set, as far as it is needed: picture size in pixels, and what slice headers look like."""
-
-    width: int
-    height: int
-    macroblocks: int
-    """Of one frame."""
-    chroma: int
-    """chroma_format_idc; 0 is grey."""
-    planes: bool
-    """separate_colour_plane_flag."""
-    number_bits: int
-    """Width of frame_num."""
-    order: int
-    """pic_order_cnt_type."""
-    order_bits: int
-    """Width of pic_order_cnt_lsb, of order type 0."""
-    order_deltas: bool
-    """Whether slices of order type 1 tell differences."""
-    frames_only: bool
-
-
-def parse_sps(sps: bytes) -> Sequence:
-    """§7.3.2.1.1, §7.4.2.1.1; raises Malformed."""
+def sps_size(sps: bytes) -> tuple[int, int]:
+    """Width and height in pixels after cropping (§7.3.2.1.1, §7.4.2.1.1); raises Malformed."""
     if len(sps) < 4:
         raise Malformed("SPS too short")
     bits = Bits(unescape(sps)[1:])
     profile = bits.u(8)
     bits.u(16)
     bits.ue()
-    chroma, planes = 1, False
+    chroma = 1
     if profile in _WITH_CHROMA:
         chroma = bits.ue()
         if chroma > 3:
             raise Malformed("unknown chroma format")
-        if chroma == 3:
-            planes = bits.flag()
+        if chroma == 3 and bits.flag():
+            chroma = 0
         bits.ue()
         bits.ue()
         bits.flag()
         if bits.flag():
             _skip_scaling_lists(bits, 12 if chroma == 3 else 8)
-    number_bits = bits.ue() + 4
-    order, order_bits, order_deltas = bits.ue(), 0, False
+    bits.ue()
+    order = bits.ue()
     if order == 0:
-        order_bits = bits.ue() + 4
+        bits.ue()
     elif order == 1:
-        order_deltas = not bits.flag()
+        bits.flag()
         bits.se()
         bits.se()
         for _ in range(min(bits.ue(), 256)):
             bits.se()
-    if number_bits > 16 or order_bits > 16:
-        raise Malformed("numbers of pictures wider than 16 bits")
     bits.ue()
     bits.flag()
     columns, rows = bits.ue() + 1, bits.ue() + 1
@@ -115,19 +77,15 @@ def parse_sps(sps: bytes) -> Sequence:
     if not frames_only:
         bits.flag()
     bits.flag()
-    rows *= 1 if frames_only else 2
-    width, height = columns * 16, rows * 16
+    width, height = columns * 16, rows * 16 * (1 if frames_only else 2)
     if bits.flag():
-        arrayed = 0 if planes else chroma
-        across = 2 if arrayed in (1, 2) else 1
-        down = (2 if arrayed == 1 else 1) * (1 if frames_only else 2)
+        across = 2 if chroma in (1, 2) else 1
+        down = (2 if chroma == 1 else 1) * (1 if frames_only else 2)
         width -= across * (bits.ue() + bits.ue())
         height -= down * (bits.ue() + bits.ue())
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise Malformed("impossible picture size")
-    return Sequence(
-        width, height, columns * rows, chroma, planes, number_bits, order, order_bits, order_deltas, frames_only
-    )  # fmt: skip
+    return width, height
 
 
 def _skip_scaling_lists(bits: Bits, count: int) -> None:
@@ -213,13 +171,11 @@ class ParameterSets:
 
 def make_config(sps: bytes, pictures: list[bytes]) -> Config:
     """AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1) of one SPS and its PPSs; raises Malformed."""
-    sequence = parse_sps(sps)
+    width, height = sps_size(sps)
     record = [b"\x01", sps[1:4], b"\xff\xe1", len(sps).to_bytes(2, "big"), sps, bytes((len(pictures),))]
     for pps in pictures:
         record += [len(pps).to_bytes(2, "big"), pps]
     if sps[1] in (100, 110, 122, 144):
         # These profiles append chroma format and bit depths; browsers send 4:2:0 with 8 bits alone.
         record.append(b"\xfd\xf8\xf8\x00")
-    return Config(
-        "H264", f"avc1.{sps[1]:02X}{sps[2]:02X}{sps[3]:02X}", sequence.width, sequence.height, b"".join(record)
-    )
+    return Config("H264", f"avc1.{sps[1]:02X}{sps[2]:02X}{sps[3]:02X}", width, height, b"".join(record))

@@ -1,9 +1,8 @@
 """Video frames to segments that are watched while they grow: the row of parts goes on whatever the sender does.
 
-While frames are missing the last picture stands, and when they stay away black, at the pace of the clock. A short pause
-disturbs nobody; after a long one what comes cannot be decoded before the next keyframe. Whatever changes the decoder's
-configuration, black included, does so at a cut of the grid, which all playlists mark (RFC 8216bis §6.2.1). Nothing is
-told to be a gap: players treat gaps as errors.
+While frames are missing the last keyframe is shown again and again, and when they stay away black, at the pace of the
+clock. Whatever changes the decoder's configuration, black included, does so at a cut of the grid, which all playlists
+mark (RFC 8216bis §6.2.1). Nothing is told to be a gap: players treat gaps as errors.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from recorder.codec import Config
 from recorder.grid import LATE, MIN_INTERVAL, Grid
 from recorder.segment import GAP, GapFound, Output, PartClosed, Sample, SegmentClosed
 from recorder.segment_video import EARLY, Pending, VideoSegmenter
-from recorder.still import aside, onward
 
 STEP = 0.3
 """Seconds of a part of black, or of a picture that stands."""
@@ -35,7 +33,7 @@ class LiveVideoSegmenter(VideoSegmenter):
         self._step = round(STEP * config.rate)
         self._moment = self.ticks(MOMENT)
         self._is_black = False
-        self._key = self._last = b""
+        self._key = b""
         self._shown = 0
 
     def frame(self, time: int, data: bytes, config: Config | None, *, after_loss: bool = False) -> list[Output]:
@@ -46,7 +44,11 @@ class LiveVideoSegmenter(VideoSegmenter):
             if pending is None or self.waiting or time >= self.ticks(self.grid.end(self.last) + LATE):
                 return self._drop()
             time = max(time, pending.time + 1)
-            return self._follow(pending, Pending(time, data, False))
+            if time - self.end > self._part:
+                # No part may last that long, and a picture that stands breaks what depends on the one before.
+                return self._stand(time, whole=True) + self._drop()
+            self._shown = time
+            return self._push(Pending(time, data, False))
         if not self.is_open or self._is_black or config != self.config:
             return self._enter(time, data, config)
         time = max(time, self.end + 1 if pending is None else pending.time + 1)
@@ -55,7 +57,7 @@ class LiveVideoSegmenter(VideoSegmenter):
             outputs.append(GapFound(self._shown, time))
         behind = self.grid.index(self.milliseconds(time)) > self.last + 1
         if pending is None or behind or time - self.end > self._part:
-            outputs += self._stand(time, late=LATE)
+            outputs += self._stand(time)
         picture = self._see(time, data)
         if time < self.ticks(self.grid.end(self.last) - EARLY):
             if self._pending is not None:
@@ -81,7 +83,7 @@ class LiveVideoSegmenter(VideoSegmenter):
                 return self._stand(self.ticks(at)) + self._close() + self._begin_black(at)
         if self._pending is not None and now - self._pending.time <= HOLD * self.rate:
             return []
-        return self._stand(now - self.ticks(BEHIND), whole=True, late=LATE)
+        return self._stand(now - self.ticks(BEHIND), whole=True)
 
     def resume(self, at: int) -> list[Output]:
         """The recording goes on at `at` milliseconds, a boundary; nobody publishes the track yet."""
@@ -124,60 +126,34 @@ class LiveVideoSegmenter(VideoSegmenter):
         self._key, self._shown = data, time
         return Pending(time, data, True)
 
-    def _follow(self, pending: Pending, frame: Pending) -> list[Output]:
-        """Take a frame that depends on the one before it. No part may last longer than it may: where the frame before
-        would, pictures are put between that disturb nothing, or where that cannot be the picture stands."""
-        outputs: list[Output] = []
-        while frame.time - self.end > self._part:
-            between = aside(self.config, pending.data)
-            if between is None:
-                return outputs + self._stand(frame.time, whole=True, late=LATE) + self._drop()
-            outputs += self._append(Sample(pending.data, self._room, pending.key))
-            self._pending = pending = Pending(self.end, between, False)
-        self._shown = frame.time
-        return outputs + self._push(frame)
+    def _stand(self, until: int, *, whole: bool = False) -> list[Output]:
+        """Go on up to `until` with a picture that stands: the last keyframe again and again, each a part by itself.
 
-    @property
-    def _room(self) -> int:
-        """Ticks that the part which is open may still last."""
-        return self._part_start + self._part - self.end
-
-    def _stand(self, until: int, *, whole: bool = False, late: int = 0) -> list[Output]:
-        """Go on up to `until` with a picture that stands: the last one again and again.
-
-        What comes after that cannot be decoded before the next keyframe. With `whole`, only whole parts are made. Each
-        segment begins with a keyframe, which is an older picture: for that it waits until `late` milliseconds after
-        the boundary, since a keyframe that was asked for is near.
+        What comes after that cannot be decoded before the next keyframe. With `whole`, only whole parts are made.
         """
         outputs: list[Output] = []
         pending, self._pending = self._pending, None
         self.waiting = True
         if pending is not None:
             room = until - self.end
-            if self.grid.end(self.last) + late < self.milliseconds(until):
+            if self.grid.end(self.last) < self.milliseconds(until):
                 # Some of it is left for the segment that comes after.
                 room = max(1, room - self._moment)
-            self._last = pending.data
-            outputs += self._append(Sample(pending.data, max(1, min(room, self._room)), pending.key))
+            duration = max(1, min(room, self._part_start + self._part - self.end))
+            outputs += self._append(Sample(pending.data, duration, pending.key))
         while True:
             end = self.grid.end(self.last)
-            boundary = self.ticks(end + late)
+            boundary = self.ticks(end)
             if self.end >= boundary and self.end < until:
                 self.grid.index(end)
                 outputs += self._close() + self._begin(self.last + 1, self.end)
-                boundary = self.ticks(self.grid.end(self.last) + late)
+                boundary = self.ticks(self.grid.end(self.last))
             # What was begun with pictures is filled up: by itself it might be too short.
-            whole_step = self._room if self._samples else self._step
+            whole_step = self._part_start + self._part - self.end if self._samples else self._step
             step = min(whole_step, until - self.end, max(boundary - self.end, self._moment))
             if step <= 0 or (whole and step < whole_step and self.end + step < boundary):
                 return outputs
-            outputs += self._append(self._again(step))
-
-    def _again(self, duration: int) -> Sample:
-        """What was shown last, once more. A segment begins with the last keyframe."""
-        following = onward(self.config, self._last) if self._count else None
-        self._last = following or self._key
-        return Sample(self._last, duration, following is None)
+            outputs += self._append(Sample(self._key, step, True)) + self._flush()
 
     def _begin_black(self, at: int) -> list[Output]:
         self._is_black = True

@@ -1,4 +1,4 @@
-"""VP9 as far as a container must understand it: the uncompressed header, vpcC, and a frame that is shown again."""
+"""VP9 as far as a container must understand it: the uncompressed header of a key frame, and vpcC."""
 
 from __future__ import annotations
 
@@ -40,36 +40,6 @@ def key_config(frame: bytes) -> Config | None:
             bits.u(1)
     width, height = bits.u(16) + 1, bits.u(16) + 1
     return make_config(width, height, profile=profile, depth=depth, chroma=_chroma(across, down), full_range=full_range)
-
-
-def shown_again(frame: bytes) -> bytes | None:
-    """A frame that shows what `frame` left behind once more (show_existing_frame, §6.2); changes nothing for others.
-
-    None when it left nothing behind, or was not shown itself.
-    """
-    try:
-        bits = Bits(frame[:8])
-        if bits.u(2) != 2:
-            return None
-        profile = bits.u(1) | bits.u(1) << 1
-        if profile == 3:
-            return None
-        if bits.flag():
-            return frame[:1]  # it is such a frame
-        predicted, shown, resilient = bits.flag(), bits.flag(), bits.flag()
-        if not shown:
-            return None
-        slots = 0xFF
-        if predicted:
-            if not resilient:
-                bits.u(2)
-            slots = bits.u(8)
-    except Malformed:
-        return None
-    if not slots:
-        return None
-    slot = (slots & -slots).bit_length() - 1
-    return bytes((frame[0] & 0xF0 | 0x08 | slot,))
 
 
 def make_config(

@@ -174,27 +174,35 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
             if port + 10_000 < 55_000 and not accepts(port + 10_000):
                 return port
 
-    ports = {name: pair() for name in ("master", "volume", "filer", "s3")}
-    command = [
-        str(Path(sys.executable).parent / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-        f"-master.port={ports['master']}", f"-volume.port={ports['volume']}", "-filer", f"-filer.port={ports['filer']}",
-        "-s3", f"-s3.port={ports['s3']}", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    def start() -> tuple[subprocess.Popen[bytes], int]:
+        ports = {name: pair() for name in ("master", "volume", "filer", "s3")}
+        command = [
+            str(Path(sys.executable).parent / "weed"), "server", f"-dir={folder}",
+            "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            f"-master.port={ports['master']}", f"-volume.port={ports['volume']}", "-filer",
+            f"-filer.port={ports['filer']}", "-s3", f"-s3.port={ports['s3']}", f"-s3.config={config}",
+            "-master.volumeSizeLimitMB=64", "-volume.max=20",
+        ]  # fmt: skip
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), ports["s3"]
 
     def answers() -> bool:
         try:
-            urllib.request.urlopen(endpoint + "/", timeout=2)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2)
         except urllib.error.HTTPError:
             return True  # "access denied" is an answer
         except OSError:
             return False
         return True
 
+    process, port = start()
     try:
-        wait_until(answers, process, "S3")
-        yield {"endpoint": endpoint, "bucket": "tele", **keys}
+        try:
+            wait_until(answers, process, "S3")
+        except RuntimeError:  # somebody took one of its eight ports meanwhile
+            end(process, hard=True)
+            process, port = start()
+            wait_until(answers, process, "S3")
+        yield {"endpoint": f"http://127.0.0.1:{port}", "bucket": "tele", **keys}
     finally:
         end(process, hard=True)
 

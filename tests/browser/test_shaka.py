@@ -126,7 +126,8 @@ async def test_shaka_plays_a_lecture_live_back_in_time_and_as_its_replay(browser
 
         await load(page, addresses)
         for each in await moves_on(page):
-            assert each["live"] and each["codecs"].startswith("avc1.") and each["codecs"].endswith("opus"), each
+            # Of two codings that are told to need the same it takes now one, now the other.
+            assert each["live"] and each["codecs"] in ("avc1.42C01F, opus", "avc1.42C01F, mp4a.40.2"), each
         assert any("/part-" in address for address in asked), "it watched whole segments, not parts"
         assert any("_HLS_msn=" in address for address in asked)
 

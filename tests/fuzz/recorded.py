@@ -10,14 +10,11 @@ from recorder.depacketize_vp9 import VP9Depacketizer
 from recorder.errors import Malformed
 from recorder.jitter import JitterBuffer
 from recorder.rtp import Packet, parse
-from recorder.still import aside, onward
 from tests.fuzz import stream
 
 MARKER, NEW_TIMESTAMP, LOST = 0x80, 0x40, 0x0F
 """Flags of a record: the packet's marker bit, that it begins another picture, how many packets before it are lost."""
 MAX_SIDE = 65_536
-STILL = 100
-"""Bytes of a picture that stands, at most."""
 
 
 def _check_stream(data: bytes, depacketizer: Depacketizer) -> list[Frame]:
@@ -36,23 +33,11 @@ def _check_stream(data: bytes, depacketizer: Depacketizer) -> list[Frame]:
             assert 0 < frame.config.width <= MAX_SIDE
             assert 0 < frame.config.height <= MAX_SIDE
             assert len(frame.config.record) <= given + 64
-    _check_stills(frames)
     # A NAL unit of one byte grows by its length prefix of four, and a STAP-A held it with two.
     assert taken <= 5 * given
     assert depacketizer.malformed >= 0
     assert depacketizer.incomplete >= 0
     return frames
-
-
-def _check_stills(frames: list[Frame]) -> None:
-    """Whatever pictures and configurations are, what stands for them is made or not, and is small."""
-    config = None
-    for frame in frames[:6]:
-        config = frame.config or config
-        if config is None or config.is_sound:
-            continue
-        for made in (aside(config, frame.data), onward(config, frame.data)):
-            assert made is None or 0 < len(made) < STILL
 
 
 def check_h264(data: bytes) -> None:

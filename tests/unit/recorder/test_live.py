@@ -113,7 +113,7 @@ def test_it_goes_on_after_a_pause_and_after_a_crash() -> None:
     made.seal()
 
 
-def test_after_a_loss_the_row_goes_on_until_the_next_keyframe() -> None:
+def test_a_loss_shows_the_last_keyframe_again_until_the_next() -> None:
     made, _, camera = lecture()
     made.run(6)
     camera.loss = 1.0

@@ -118,7 +118,7 @@ def _fold(data: bytes) -> None:
 
 PARSERS: dict[str, Callable[[bytes], Any]] = {
     "rtp": lambda data: parse(data, 0.0),
-    "sps": h264.parse_sps,
+    "sps": h264.sps_size,
     "access unit": lambda data: h264.ParameterSets().picture([piece for piece in data.split(b"\x00") if piece]),
     "vp9 key frame": vp9.key_config,
     "vp9 descriptor": lambda data: parse_descriptor(data or b"\x00"),
