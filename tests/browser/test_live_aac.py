@@ -115,9 +115,9 @@ async def test_without_opus_it_is_heard_live_and_on_into_the_replay(browser: Bro
         # A busy machine makes players wait, which is silence; a seam that can be heard is impure and loud.
         loud = [each for each in heard if each["level"] > 0.1]
         assert len(loud) > 0.5 * len(heard), heard
-        assert sum(each["pure"] > 0.95 for each in loud) > 0.9 * len(loud), heard
+        assert sum(each["pure"] > 0.95 for each in loud) > 0.8 * len(loud), heard
         state: dict[str, Any] = await page.evaluate("state()")
-        assert state["late"] < 3 and not [error for error in state["errors"] if "FATAL" in error], state
+        assert state["late"] < 6 and not [error for error in state["errors"] if "FATAL" in error], state
         assert sounds(fetched) == {f"aac-audio-{WHO}"}
         assert any("/part-" in url for url in fetched if "/aac-audio-" in url)
         await recorder.seal("lecture")
