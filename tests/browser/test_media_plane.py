@@ -132,9 +132,10 @@ async def until(page: Page, condition: Callable[[Report], bool], what: str) -> R
 
 def stream(now: Report, source: str) -> Report:
     """The inbound stream of one source; all zero when there is none yet."""
-    nothing = {"frames": 0, "energy": 0, "packets": 0, "samples": 0, "lost": 0, "freeze": 0, "codec": "", "width": 0}
-    found = next((each for each in now["inbound"] if each["source"] == source), nothing)
-    return {key: value or nothing.get(key) for key, value in found.items()}
+    nothing = {"frames": 0, "energy": 0, "packets": 0, "samples": 0, "lost": 0, "freeze": 0, "concealed": 0, "width": 0}
+    found = next((each for each in now["inbound"] if each["source"] == source), {})
+    told = {key: value for key, value in found.items() if value is not None}
+    return {"codec": "", **nothing, **told}
 
 
 async def sees_and_hears(page: Page, since: Report | None = None) -> Report:
