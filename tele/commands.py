@@ -30,7 +30,7 @@ def run_tests(arguments: list[str]) -> int:
     if not (CHECKOUT / "tests").is_dir():
         raise SystemExit("tele: the tests are not part of the installed package; run this in a checkout.")
     processes = min(TEST_FILES_AT_ONCE, len(os.sched_getaffinity(0)))
-    together = ["-n", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    together = ["-n", str(processes), "--dist", "loadscope", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *together, *arguments]
     return subprocess.run(command, cwd=CHECKOUT, check=False).returncode
 

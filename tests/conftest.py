@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import peers
-
-HERE = Path(__file__).resolve().parent
-
 
 PATIENCE_MS = 15_000
 """How long a page may take to show what it should: a machine with much else to do is slow, and what is right comes."""
@@ -22,22 +20,30 @@ def pytest_configure() -> None:
     expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist is not typed there
     """Which tests keep to one process when several run at once (`tele test`): those of a file, and all with a browser.
 
     Two browsers that encode, decode and play beside one another starve each other on two cores, and then a test judges
-    the machine. They and the static checks last longest and go first.
+    the machine.
     """
 
-    def group(item: pytest.Item) -> str:
-        inside = item.path.relative_to(HERE)
-        return "browser" if inside.parts[0] == "browser" else str(inside)
+    def _split_scope(self, nodeid: str) -> str:
+        return kept_together(nodeid.partition("::")[0])
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    first = {"browser": 0, "test_static.py": 1}
-    items.sort(key=lambda item: first.get(group(item), 2))
+
+def kept_together(file: str) -> str:
+    """The name of what a test file, by its path from the top, shares its process with."""
+    return "browser" if file.startswith("tests/browser/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those with a browser and the static checks last longest and go first."""
+    first = {"browser": 0, "tests/test_static.py": 1}
+    items.sort(key=lambda item: first.get(kept_together(item.nodeid.partition("::")[0]), 2))
 
 
 @pytest.fixture(scope="session")
