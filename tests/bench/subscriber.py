@@ -22,6 +22,9 @@ REPORT_EVERY: Final = 10
 """A receiver report, a connectivity check and a NACK with each so many transport-cc reports: one a second."""
 MISSED: Final = 3
 """How long ago, in packets, the one was that the NACK asks for."""
+ROUND_TRIP: Final = 0.02
+"""Seconds there and back that reports tell of, a line's: loopback has next to none, and Janus keeps packets for NACKs
+only as long as that, so none at all below a millisecond."""
 OWN_SSRC: Final = 1
 SO_TIMESTAMPNS: Final = 35
 """Of asm-generic/socket.h: when a datagram came, as a control message with seconds and nanoseconds."""
@@ -174,7 +177,7 @@ class Subscriber(MediaClient):
             return
         self.check()
         heard, at = self._heard or (0, 0.0)
-        delay = int((time.monotonic() - at) * 65_536) if heard else 0
+        delay = int(max(0.0, time.monotonic() - at - ROUND_TRIP) * 65_536) if heard else 0
         block = rtcp.ReportBlock(self._media_ssrc, 0, 0, max(0, self._last), 90, heard, delay)
         compound = rtcp.receiver_report(OWN_SSRC, [block], "subscriber")
         if self._last >= MISSED:
