@@ -81,7 +81,8 @@ def check_rtp(data: bytes) -> None:
         assert (original.ssrc, original.payload_type) == (7, 96)
         assert restored[original.payload_start : original.payload_end] == payload[2:]
     level = elements.get(1, b"")[:1]
-    built = rtp_header.canonical(header.marker, 96, header.sequence, 5, 6, level[0] if level else None, payload)
+    timing = rtp_header.send_time_element(6)
+    built = rtp_header.canonical(header.marker, 96, header.sequence, 5, timing, level[0] if level else None, payload)
     canonical = rtp_header.parse(built)
     assert (canonical.payload_start, canonical.sequence) == (rtp_header.PAYLOAD_AT, header.sequence)
     assert built[canonical.payload_start : canonical.payload_end] == payload

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from signaling.media.packets.rtp_header import ONE_BYTE_PROFILE, PAYLOAD_AT
+from signaling.media.packets.rtp_header import EXTENSION_PLAYOUT_DELAY, ONE_BYTE_PROFILE, PAYLOAD_AT
 
 _HEAD: Final = struct.Struct("!IHH")
 MAX_ID: Final = 14
@@ -17,16 +17,17 @@ STOP: Final = 15
 
 
 class ExtensionIds(NamedTuple):
-    """The ids of the four elements of a canonical packet. One that the client did not offer has an id that it does not
+    """The ids of the elements of a canonical packet. One that the client did not offer has an id that it does not
     know, so that it skips the element (RFC 8285 §5): the packet's layout stays the same for everybody."""
 
     mid: int
     send_time: int
     transport_cc: int
     audio_level: int
+    playout_delay: int
 
 
-def choose_ids(offered: Mapping[str, int], uris: tuple[str, str, str, str]) -> ExtensionIds:
+def choose_ids(offered: Mapping[str, int], uris: tuple[str, str, str, str, str]) -> ExtensionIds:
     """Ids for the elements of these URIs: the client's where it has offered them with a one-byte id, else free ones.
 
     An id that it gives to two URIs, against RFC 8285 §5, is that of the first.
@@ -64,10 +65,12 @@ class Form:
         """A canonical packet in this form; what differs per subscriber is left to be patched as ever."""
         kind = self.payload_type if payload_type is None else payload_type
         level = self.ids.audio_level << 4 if packet[26] else 0
+        held = packet[22] >> 4 == EXTENSION_PLAYOUT_DELAY
+        timing = self.ids.playout_delay if held else self.ids.send_time
         return (
             bytes((packet[0], packet[1] & 0x80 | kind))
             + packet[2:22]
-            + bytes((self.ids.send_time << 4 | 2,))
+            + bytes((timing << 4 | 2,))
             + packet[23:26]
             + bytes((level, packet[27]))
             + packet[PAYLOAD_AT:]

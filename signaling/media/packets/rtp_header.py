@@ -19,6 +19,11 @@ EXTENSION_MID: Final = 1
 EXTENSION_ABS_SEND_TIME: Final = 2
 EXTENSION_TRANSPORT_CC: Final = 3
 EXTENSION_AUDIO_LEVEL: Final = 4
+EXTENSION_PLAYOUT_DELAY: Final = 5
+
+_SEND_TIME: Final = EXTENSION_ABS_SEND_TIME << 4 | 2
+"""The lead of its element: id, and length less one."""
+_MOST_DELAY: Final = 1_000
 
 # Offsets in the canonical packet. [PATCH_START, PATCH_END) differs per subscriber and is written in one go.
 PATCH_START: Final = 2
@@ -146,24 +151,38 @@ def abs_send_time(now: float) -> int:
     return int(now * 262_144) & 0xFFFFFF
 
 
+def send_time_element(now: float) -> int:
+    """When a packet is sent, as the 32-bit element that `canonical` takes."""
+    return _SEND_TIME << 24 | abs_send_time(now)
+
+
+def playout_delay_element(least: float) -> int:
+    """How long a picture is to be held at least, in seconds, as the element that stands in the place of its time.
+
+    The extension counts in 10 ms, 12 bits for the least and 12 for the most, which is left to the receiver: 10 s.
+    """
+    return (EXTENSION_PLAYOUT_DELAY << 4 | 2) << 24 | min(_MOST_DELAY, round(least * 100)) << 12 | _MOST_DELAY
+
+
 def canonical(
     marker: bool,
     payload_type: int,
     sequence: int,
     timestamp: int,
-    send_time: int,
+    timing: int,
     audio_level: int | None,
     payload: bytes,
 ) -> bytes:
     """One packet in the form that is forwarded: extensions at fixed offsets, per-subscriber fields zero.
 
+    `timing` is the element of four bytes that tells when it is sent, or how long its picture is to be held.
     `audio_level` is the byte of RFC 6464 §3, or None for video: the two bytes are then padding.
     """
     level_lead = 0 if audio_level is None else EXTENSION_AUDIO_LEVEL << 4
     return (
         _CANONICAL.pack(
             0x90, marker << 7 | payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0, ONE_BYTE_PROFILE, 3,
-            (EXTENSION_ABS_SEND_TIME << 4 | 2) << 24 | send_time, level_lead, audio_level or 0,
+            timing, level_lead, audio_level or 0,
         )
         + payload
     )  # fmt: skip
@@ -187,7 +206,7 @@ def padding(
     return (
         bytes((0xB0, payload_type))
         + PATCH.pack(sequence & 0xFFFF, timestamp & 0xFFFFFFFF, constant, number & 0xFFFF)
-        + bytes((EXTENSION_ABS_SEND_TIME << 4 | 2,))
+        + bytes((_SEND_TIME,))
         + send_time.to_bytes(3, "big")
         + bytes(size + 1)
         + bytes((size,))
@@ -208,8 +227,7 @@ def retransmission(
     return (
         bytes((packet[0], packet[1] & 0x80 | payload_type))
         + PATCH.pack(sequence & 0xFFFF, timestamp & 0xFFFFFFFF, constant, number & 0xFFFF)
-        + packet[22:23]
-        + send_time.to_bytes(3, "big")
+        + (packet[22:23] + send_time.to_bytes(3, "big") if packet[22] == _SEND_TIME else packet[22:26])
         + packet[26:PAYLOAD_AT]
         + _HALF.pack(original & 0xFFFF)
         + packet[PAYLOAD_AT:]

@@ -24,6 +24,8 @@ FIRST_NUMBER: Final = 2_000
 """Where a publication's own numbering begins: packets that come late at the start still have a number above 0."""
 AUDIO_KEPT: Final = 64
 VIDEO_KEPT: Final = 512
+TOLD_AGAIN: Final = 5.0
+"""Seconds for which every picture says that none are to be held any more: what they say once stays so."""
 KEYFRAME_PATIENCE: Final = 3.0
 """Seconds after which a subscriber that has no picture yet is let in without a keyframe."""
 
@@ -57,6 +59,7 @@ class Publication:
         """Of their arrival, in seconds (RFC 3550 §6.4.1)."""
         self.lost = self.nacks = 0
         """Packets that never arrived of themselves; requests for them."""
+        self._hold, self._tell_hold_until = 0.0, 0.0
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
         self._outbox = outbox
@@ -96,8 +99,12 @@ class Publication:
         number += self._number_shift
         timestamp = timestamp + self._timestamp_shift & 0xFFFFFFFF
         codec = self.track.codec
-        time = rtp_header.abs_send_time(now)
-        packet = rtp_header.canonical(marker, offer.PAYLOAD_TYPE[codec], number, timestamp, time, audio_level, payload)
+        timing = rtp_header.send_time_element(now)
+        if now < self._tell_hold_until and timestamp != self.last[0]:
+            timing = rtp_header.playout_delay_element(self._hold)  # on a picture's first packet, where it is looked for
+        packet = rtp_header.canonical(
+            marker, offer.PAYLOAD_TYPE[codec], number, timestamp, timing, audio_level, payload
+        )
         if not self.history.store(number, packet):
             self._counters.add("dropped_double_or_late")
             return False
@@ -120,11 +127,17 @@ class Publication:
             fan.forward(form.shape(packet), number, timestamp, now)
         if self._redundant:
             if redundant is not None:
-                packet = rtp_header.canonical(marker, offer.RED_TYPE, number, timestamp, time, audio_level, redundant)
+                packet = rtp_header.canonical(marker, offer.RED_TYPE, number, timestamp, timing, audio_level, redundant)
             self._redundant.forward(packet, number, timestamp, now)
         for subscription in absent:
             subscription.step_in()
         return True
+
+    def hold(self, seconds: float, now: float) -> None:
+        """Pictures are to be held for so long before they are shown: what was lost of them comes late, but it comes."""
+        if self.track.kind == "video" and seconds != self._hold:
+            self._hold = seconds
+            self._tell_hold_until = float("inf") if seconds else now + TOLD_AGAIN
 
     def measure(self, now: float) -> None:
         """Time has passed."""

@@ -17,6 +17,7 @@ from signaling.media.peers.publication import Publication
 from signaling.media.policy.allocation import Quality
 from signaling.media.policy.liveness import PeerState
 from signaling.media.policy.quality import Steady, judge_uplink
+from signaling.media.policy.repair import towards
 from signaling.media.policy.reports import SenderClock
 from signaling.media.sdp import lines as sdp_lines
 from signaling.media.sdp.answer import AcceptedMedia, Answer, AnswerPolicy, answer
@@ -25,6 +26,8 @@ from tele.domain.media import CLOCK_RATE, Source
 
 REPORT_EVERY: Final = 1.0
 """Seconds between receiver reports."""
+HOLD_EVERY: Final = 0.5
+"""Seconds between two looks at how long pictures are to be held."""
 FEEDBACK_EVERY: Final = 0.25
 FEEDBACK_AT: Final = 1_400
 """Seconds and bytes received after which transport-cc feedback is due, whichever comes first: its 70 bytes are then 5 %
@@ -57,7 +60,9 @@ class PublishPeer(Peer):
         self._arrivals = ArrivalLog()
         self._transport_cc_extension = 0
         self._audio_level_extension = 0
-        self._next_report = self._next_feedback = 0.0
+        self._next_report = self._next_feedback = self._next_hold = 0.0
+        self._held = 0.0
+        """Seconds for which whoever watches holds the pictures."""
         self._unreported = 0
         self._uplink: Quality = "good"
         self._steady = Steady()
@@ -141,7 +146,7 @@ class PublishPeer(Peer):
         header = rtp_header.parse(restored)
         number = main.extended(header.sequence)
         if main.losses is not None:
-            main.losses.received(number, now)
+            main.losses.received(number, now, again=True)
         self._around.counters.add("retransmissions_in")
         self._media(restored, header, main, number, rtp_header.extensions(restored, header), now)
 
@@ -205,6 +210,9 @@ class PublishPeer(Peer):
         self._send_nacks(now)
         for key in self.publications:
             self._ask_keyframe(key)
+        if now >= self._next_hold:
+            self._next_hold = now + HOLD_EVERY
+            self._hold_pictures(mains, now)
         if now >= self._next_report and mains:
             self._next_report = now + REPORT_EVERY
             blocks = [stream.statistics.block(stream.ssrc, stream.clock, now) for stream in mains]
@@ -230,6 +238,15 @@ class PublishPeer(Peer):
                 jitter = max(jitter, statistics.jitter)
         self._uplink = judge_uplink(self._uplink, lost / expected if expected else 0.0, jitter)
         self._tell_line(self._steady.see(self._uplink, now))
+
+    def _hold_pictures(self, mains: list[InboundStream], now: float) -> None:
+        """All that one person shows is held alike: whoever changes from one picture to another must not wait anew."""
+        wanted = max((stream.losses.repairs.hold(now) for stream in mains if stream.losses is not None), default=0.0)
+        if wanted == self._held:
+            return
+        self._held = towards(self._held, wanted)
+        for publication in self.publications.values():
+            publication.hold(self._held, now)
 
     def _nack_now(self) -> None:
         self._nack_scheduled = False

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
+from signaling.media.policy.repair import Repairs
+
 FIRST_RETRY: Final = 0.05
-"""Seconds until the second request; each later one waits twice as long, up to LAST_RETRY."""
-LAST_RETRY: Final = 0.4
-MAX_REQUESTS: Final = 6
+"""Seconds until the second request at least. Where the way to the publisher is known to take longer, the others wait as
+long as the answer may be on its way: browsers ignore what is asked for again sooner."""
+LONG_WAY: Final = 0.12
+"""Seconds there and back beyond which the second request goes out all the same: the first may be lost, too."""
+QUICK: Final = 4
+"""So many requests follow one another without growing patience: on a line that loses at random the next may get
+through. Each later one waits twice as long as the one before."""
+MAX_REQUESTS: Final = 7
+LONGEST: Final = 3.0
+"""Seconds after which a packet is of no use any more: browsers ask for a keyframe by then."""
 MAX_MISSING: Final = 256
 """Numbers remembered as missing. A larger hole is an outage, which a keyframe heals and retransmission does not."""
 
@@ -17,52 +27,73 @@ MAX_MISSING: Final = 256
 class _Missing:
     requests: int
     next_at: float
+    noticed: float
+    asked: float
 
 
 class LossTracker:
     """Watches one stream's extended numbers. Pure: the caller sends what `due` returns as generic NACKs."""
 
-    __slots__ = ("_highest", "_missing", "given_up", "requested")
+    __slots__ = ("_highest", "_missing", "given_up", "next_at", "repairs", "requested")
 
     def __init__(self) -> None:
         self._highest: int | None = None
         self._missing: dict[int, _Missing] = {}
+        self.repairs = Repairs()
+        self.next_at = inf
+        """When something is to be asked for again."""
         self.requested = 0
         self.given_up = 0
 
-    def received(self, number: int, now: float) -> bool:
-        """Note one packet; True when it shows a hole that should be asked for at once."""
+    def received(self, number: int, now: float, *, again: bool = False) -> bool:
+        """Note one packet, or what was sent `again`; True when something should be asked for at once: a hole that it
+        shows, or what was asked for and did not come."""
         if self._highest is None:
             self._highest = number
             return False
         if number <= self._highest:
-            self._missing.pop(number, None)
-            return False
+            missing = self._missing.pop(number, None)
+            if again and missing is not None and missing.requests:
+                self.repairs.came(now - missing.noticed, now - missing.asked, now)
+            return now >= self.next_at
         first, self._highest = self._highest + 1, number
         if number == first:
-            return False
+            return now >= self.next_at
         if number - first + len(self._missing) > MAX_MISSING:
             self.given_up += len(self._missing) + number - first
             self._missing.clear()
             return False
         for lost in range(first, number):
-            self._missing[lost] = _Missing(0, now)
+            self._missing[lost] = _Missing(0, now, now, now)
         return True
 
     def due(self, now: float) -> list[int]:
         """The 16-bit numbers to ask for now, in order."""
         if not self._missing:
+            self.next_at = inf
             return []
         wanted: list[int] = []
         for number, missing in list(self._missing.items()):
             if missing.next_at > now:
                 continue
-            if missing.requests >= MAX_REQUESTS:
+            if now - missing.noticed >= LONGEST:
                 del self._missing[number]
                 self.given_up += 1
                 continue
-            missing.next_at = now + min(LAST_RETRY, FIRST_RETRY * 2**missing.requests)
+            if missing.requests == MAX_REQUESTS:
+                missing.next_at = missing.noticed + LONGEST  # the answer may still be on its way
+                continue
             missing.requests += 1
+            missing.next_at = min(now + self._patience(missing.requests), missing.noticed + LONGEST)
+            missing.asked = now
             wanted.append(number & 0xFFFF)
+        self.next_at = min((missing.next_at for missing in self._missing.values()), default=inf)
         self.requested += len(wanted)
         return wanted
+
+    def _patience(self, requests: int) -> float:
+        """Seconds until the next request after so many."""
+        timeout = self.repairs.timeout
+        if timeout <= FIRST_RETRY or (requests == 1 and timeout > LONG_WAY):
+            timeout = FIRST_RETRY
+        return timeout * (1 << max(0, requests - QUICK))

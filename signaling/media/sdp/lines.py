@@ -15,6 +15,7 @@ URI_RID: Final = HEADER_EXTENSION + "sdes:rtp-stream-id"
 URI_REPAIRED_RID: Final = HEADER_EXTENSION + "sdes:repaired-rtp-stream-id"
 URI_AUDIO_LEVEL: Final = HEADER_EXTENSION + "ssrc-audio-level"
 URI_ABS_SEND_TIME: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+URI_PLAYOUT_DELAY: Final = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 URI_TRANSPORT_CC: Final = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
 H264_CAMERA: Final = "42e01f"

@@ -81,6 +81,7 @@ def _section(slot: OfferedSlot, *, red: bool) -> list[str]:
         opus = {"minptime": "10", "useinbandfec": "1", "usedtx": "1"}
         lines += sdp_lines.codec_lines(main, "opus", 48_000, 2, ("transport-cc",), opus)
     else:
+        lines.append(f"a=extmap:{rtp_header.EXTENSION_PLAYOUT_DELAY} {sdp_lines.URI_PLAYOUT_DELAY}")
         # REMB is for clients that know nothing newer; who has both uses transport-cc.
         feedback = ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli")
         lines += sdp_lines.codec_lines(main, slot.codec, 90_000, 1, feedback, _video_parameters(slot))

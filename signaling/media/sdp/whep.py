@@ -24,6 +24,7 @@ _URIS: Final = (
     sdp_lines.URI_ABS_SEND_TIME,
     sdp_lines.URI_TRANSPORT_CC,
     sdp_lines.URI_AUDIO_LEVEL,
+    sdp_lines.URI_PLAYOUT_DELAY,
 )
 
 
@@ -66,8 +67,7 @@ def _section(media: RemoteMedia, offered: dict[str, int], ids: ExtensionIds) -> 
     if not forms:
         raise UnacceptableSdpError("A player must take Opus, and H.264 (packetization mode 1) or VP9 (profile 0).")
     known = {uri: offered[uri] for uri, number in zip(_URIS, ids, strict=True) if offered.get(uri) == number}
-    if kind == "video":
-        known.pop(sdp_lines.URI_AUDIO_LEVEL, None)
+    known.pop(sdp_lines.URI_AUDIO_LEVEL if kind == "video" else sdp_lines.URI_PLAYOUT_DELAY, None)
     return PlayerSection(media.mid, kind, forms, chosen, {uri: known[uri] for uri in known if uri in media.extensions})
 
 

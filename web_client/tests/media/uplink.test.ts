@@ -70,6 +70,18 @@ describe("Uplink", () => {
     expect(waits).toEqual([...waits].sort((a, b) => a - b));
   });
 
+  it("takes a longer way and losses along it for no queue where the browser sees room", () => {
+    const line = new Line().run(5, 5_000_000).run(60, 3_000_000, { loss: 0.15, roundTrip: 0.22 });
+    expect(line.mode).toBe("full");
+    expect(line.changes()).toBe(0);
+  });
+
+  it("comes back to everything on a line that goes on losing a tenth", () => {
+    const line = new Line().run(5, 5_000_000).run(12, 60_000);
+    expect(line.mode).not.toBe("full");
+    expect(line.run(40, 3_000_000, { loss: 0.12, roundTrip: 0.22 }).mode).toBe("full");
+  });
+
   it.each([
     [150_000, 10],
     [60_000, 30],

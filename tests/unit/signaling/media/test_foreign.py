@@ -139,7 +139,7 @@ def test_a_player_is_answered_in_its_own_numbers() -> None:
     assert [media.direction for media in again.media] == ["sendonly", "sendonly"]
     ids = sections[0].forms["opus"].ids
     assert (ids.mid, ids.audio_level) == (9, 1)
-    assert len({*ids}) == 4 and not {ids.send_time, ids.transport_cc} & {1, 9}  # ids that it does not know
+    assert len({*ids}) == 5 and not {ids.send_time, ids.transport_cc} & {1, 9}  # ids that it does not know
 
 
 def test_a_player_that_could_never_be_served_is_refused() -> None:
@@ -151,34 +151,37 @@ def test_a_player_that_could_never_be_served_is_refused() -> None:
 @given(
     st.binary(max_size=300), st.booleans(), st.one_of(st.none(), st.integers(0, 127)), st.text("ab1", max_size=4),
     st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e", "f"]), st.integers(1, 255)),
+    st.booleans(),
 )  # fmt: skip
 def test_a_shaped_packet_says_the_same_in_the_clients_ids(
-    payload: bytes, marker: bool, level: int | None, mid: str, offered: dict[str, int]
+    payload: bytes, marker: bool, level: int | None, mid: str, offered: dict[str, int], held: bool
 ) -> None:
-    ids = choose_ids(offered, ("a", "b", "c", "d"))
+    ids = choose_ids(offered, ("a", "b", "c", "d", "e"))
     form = Form(101, 102, ids)
-    packet = bytearray(form.shape(rtp_header.canonical(marker, 96, 7, 9, 0x123456, level, payload)))
+    timing = rtp_header.playout_delay_element(0.5) if held else rtp_header.send_time_element(1.5)
+    packet = bytearray(form.shape(rtp_header.canonical(marker, 96, 7, 9, timing, level, payload)))
     rtp_header.PATCH.pack_into(packet, rtp_header.PATCH_START, 8, 10, form.constant(42, mid.encode()), 0xABCD)
     header = rtp_header.parse(bytes(packet))
     assert (header.marker, header.payload_type, header.ssrc, header.sequence) == (marker, 101, 42, 8)
     assert bytes(packet[header.payload_start : header.payload_end]) == payload
     found = rtp_header.extensions(bytes(packet), header)
-    expected = {ids.send_time: b"\x12\x34\x56", ids.transport_cc: b"\xab\xcd"}
+    expected = {ids.transport_cc: b"\xab\xcd"}
+    expected |= {ids.playout_delay: b"\x03\x23\xe8"} if held else {ids.send_time: b"\x06\x00\x00"}
     if level is not None:
         expected[ids.audio_level] = bytes((level,))
     if 1 <= len(mid) <= 2:
         expected[ids.mid] = mid.encode()
     assert found == expected
     seen: set[int] = set()
-    for index, uri in enumerate("abcd"):
+    for index, uri in enumerate("abcde"):
         wanted = offered.get(uri, 0)
         assert ids[index] == wanted or not 1 <= wanted <= 14 or wanted in seen
         seen.add(wanted)
 
 
 def test_a_form_without_room_for_ids_ends_the_receivers_reading() -> None:
-    ids = choose_ids({str(number): number for number in range(1, 15)}, ("a", "b", "c", "d"))
-    assert ids == ExtensionIds(15, 15, 15, 15)
+    ids = choose_ids({str(number): number for number in range(1, 15)}, ("a", "b", "c", "d", "e"))
+    assert ids == ExtensionIds(15, 15, 15, 15, 15)
 
 
 def test_fragments() -> None:

@@ -61,7 +61,9 @@ def subscribers() -> Iterator[list[Subscriber]]:
 
 
 def packet(number: int, size: int) -> bytes:
-    return rtp_header.canonical(size == 4, 102, number, 90 * number, 7, None, bytes((number & 0xFF,)) * size)
+    return rtp_header.canonical(
+        size == 4, 102, number, 90 * number, rtp_header.send_time_element(0), None, bytes((number & 0xFF,)) * size
+    )
 
 
 SIZES = [1_000, 1_000, 1_000, 400, 1_000, 4, 4, 1_001, 1_000, 1_200]

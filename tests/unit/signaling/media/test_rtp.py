@@ -52,7 +52,7 @@ def test_header_extensions_of_both_lengths_and_of_none() -> None:
 
 
 def test_the_canonical_packet_patched_for_a_subscriber_is_what_its_offer_says() -> None:
-    packet = bytearray(rtp_header.canonical(True, 111, 70_000, 960, 0x123456, 0x85, b"sound"))
+    packet = bytearray(rtp_header.canonical(True, 111, 70_000, 960, rtp_header.send_time_element(4.5), 0x85, b"sound"))
     constant = rtp_header.constant_part(0xCAFEBABE, b"07")
     rtp_header.PATCH.pack_into(packet, rtp_header.PATCH_START, 4711, 961, constant, 0xABCD)
     data = bytes(packet)
@@ -61,9 +61,10 @@ def test_the_canonical_packet_patched_for_a_subscriber_is_what_its_offer_says() 
         True, 111, 4711, 961, 0xCAFEBABE,
     )  # fmt: skip
     assert header.payload_start == rtp_header.PAYLOAD_AT
-    assert rtp_header.extensions(data, header) == {1: b"07", 2: b"\x12\x34\x56", 3: b"\xab\xcd", 4: b"\x85"}
+    assert rtp_header.extensions(data, header) == {1: b"07", 2: b"\x12\x00\x00", 3: b"\xab\xcd", 4: b"\x85"}
     assert data[header.payload_start :] == b"sound"
-    assert 4 not in rtp_header.extensions(*_parsed(rtp_header.canonical(False, 96, 1, 0, 0, None, b"picture")))
+    picture = rtp_header.canonical(False, 96, 1, 0, rtp_header.send_time_element(0), None, b"picture")
+    assert 4 not in rtp_header.extensions(*_parsed(picture))
 
 
 def _parsed(data: bytes) -> tuple[bytes, rtp_header.RtpHeader]:
@@ -76,12 +77,22 @@ def test_a_mid_of_another_length_cannot_be_patched_in() -> None:
 
 
 def test_a_retransmission_carries_the_number_that_was_missed() -> None:
-    packet = rtp_header.canonical(True, 96, 5, 3000, 1, None, b"picture")
+    packet = rtp_header.canonical(True, 96, 5, 3000, rtp_header.send_time_element(1), None, b"picture")
     data = rtp_header.retransmission(packet, 97, 9, 0x1234, 3000, rtp_header.constant_part(77, b"01"), 600, 0x0A0B0C)
     header = rtp_header.parse(data)
     assert (header.marker, header.payload_type, header.sequence, header.ssrc) == (True, 97, 9, 77)
     assert rtp_header.extensions(data, header) == {1: b"01", 2: b"\x0a\x0b\x0c", 3: b"\x02\x58"}
     assert data[header.payload_start :] == b"\x12\x34picture"
+
+
+def test_a_picture_that_is_to_be_held_says_so_also_when_it_is_sent_again() -> None:
+    packet = rtp_header.canonical(False, 96, 5, 3000, rtp_header.playout_delay_element(1.35), None, b"picture")
+    repaired = rtp_header.retransmission(packet, 97, 9, 7, 3000, rtp_header.constant_part(77, b"01"), 600, 0x0A0B0C)
+    for each in (packet, repaired):
+        found = rtp_header.extensions(*_parsed(each))
+        limits = int.from_bytes(found[rtp_header.EXTENSION_PLAYOUT_DELAY], "big")
+        assert (limits >> 12, limits & 0xFFF) == (135, 1_000)  # in 10 ms
+        assert rtp_header.EXTENSION_ABS_SEND_TIME not in found
 
 
 def test_a_publishers_retransmission_is_restored_to_its_original_form() -> None:

@@ -61,6 +61,12 @@ const LOSSY = 0.1;
 const SOME_LOSS = 0.03;
 /** Seconds by which a queue on our side of the line delays what we send. */
 const QUEUE = 0.12;
+/** Milliseconds in which a line without a queue is seen at its quickest: a longer way, as after a change of network, is none. */
+const WAY = 6_000;
+/** Where the browser believes in so much more than is sent, what gets lost is lost on the way and not in a queue. */
+const ROOM = 1.3;
+/** Above so many times the least of a mode its encoder makes do with what there is: no need to leave it. */
+const AMPLE = 2;
 /** bit/s from which on the large picture need not be reduced, and below which it is again. */
 const ROOMY = 900_000;
 const TIGHT = 500_000;
@@ -87,7 +93,7 @@ export class Uplink {
   #wait = FIRST_WAIT;
   #failedAt = 0;
   #redSince = -RED_HOLD;
-  #leastRoundTrip = Infinity;
+  #ways: { at: number; roundTrip: number }[] = [];
 
   get plan(): UplinkPlan {
     return this.#plan;
@@ -96,7 +102,7 @@ export class Uplink {
   /** The connection is a new one: what is measured begins anew, what was learnt stays. */
   restart(): void {
     this.#last = null;
-    this.#leastRoundTrip = Infinity;
+    this.#ways = [];
     this.#bad = this.#clean = 0;
   }
 
@@ -107,25 +113,32 @@ export class Uplink {
     if (!last || sample.at <= last.at || sample.bytesSent < last.bytesSent) return this.#plan;
     const sent = ((sample.bytesSent - last.bytesSent) * 8_000) / (sample.at - last.at);
     const carried = carriedBy(sample, sent);
-    if (sample.roundTrip > 0) this.#leastRoundTrip = Math.min(this.#leastRoundTrip, sample.roundTrip);
-    const queued = sample.roundTrip > this.#leastRoundTrip + QUEUE;
+    const queued = this.#isQueued(sample);
+    const room = carried > sent * ROOM;
+    const overflows = carried < AMPLE * LEAST[this.#plan.mode] && queued && sample.loss > LOSSY;
+    const clear = room || (!queued && sample.loss < LOSSY);
 
-    this.#bad = this.#isFailing(sample, carried, queued) ? this.#bad + 1 : 0;
-    this.#clean = !queued && sample.loss < LOSSY && carried >= LEAST[this.#plan.mode] ? this.#clean + 1 : 0;
+    this.#bad = this.#isFailing(sample, carried, overflows) ? this.#bad + 1 : 0;
+    this.#clean = clear && carried >= LEAST[this.#plan.mode] ? this.#clean + 1 : 0;
     if (this.#tried && sample.at - this.#since > PROVEN) this.#established();
     if (this.#bad >= BAD_SAMPLES) this.#lower(sample.at, carried);
     else if (this.#mayTry(sample.at, carried)) this.#enter(HIGHER[this.#plan.mode], sample.at, true);
-    else if (this.#plan.mode === "small") this.#size(queued || sample.loss > LOSSY);
+    else if (this.#plan.mode === "small") this.#size(!room && (queued || sample.loss > LOSSY));
     else if (this.#plan.mode === "full") this.#furnish(carried);
     this.#judgeRed(sample, carried);
     return this.#plan;
   }
 
-  #isFailing(sample: UplinkSample, carried: number, queued: boolean): boolean {
+  #isQueued({ at, roundTrip }: UplinkSample): boolean {
+    if (roundTrip > 0) this.#ways = [...this.#ways.filter((way) => at - way.at < WAY), { at, roundTrip }];
+    return roundTrip > Math.min(...this.#ways.map((way) => way.roundTrip)) + QUEUE;
+  }
+
+  #isFailing(sample: UplinkSample, carried: number, overflowing: boolean): boolean {
     const { mode, picture } = this.#plan;
     const since = sample.at - this.#since;
     if (mode === "sound" || (mode === "small" && since < SETTLE)) return false;
-    const overflows = queued && sample.loss > LOSSY && (mode === "full" || picture <= PICTURE_LEAST);
+    const overflows = overflowing && (mode === "full" || picture <= PICTURE_LEAST);
     const trying = this.#tried && since < TRIAL;
     return overflows || (!trying && carried < LEAST[mode]);
   }

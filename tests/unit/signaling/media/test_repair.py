@@ -1,0 +1,163 @@
+"""How long pictures are held for repairs, in virtual time: a publisher answers NACKs as browsers do, on a bad line."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from signaling.media.counters import Counters
+from signaling.media.packets import rtp_header
+from signaling.media.peers.publication import TOLD_AGAIN, Publication
+from signaling.media.peers.taps import Taps
+from signaling.media.policy.nack import LossTracker
+from signaling.media.policy.repair import RAMP, USUAL, WINDOW, towards
+from signaling.media.transport.batch import Outbox
+from tele.domain.media import Track
+
+PACKETS_A_SECOND = 100
+
+
+@dataclass
+class Uplink:
+    """A publisher on a line of which `loss` is lost each way; `trip` seconds there and back.
+
+    It sends the same packet again at most once in a round trip, as Chromium does.
+    """
+
+    loss: float
+    trip: float
+    losses: LossTracker = field(default_factory=LossTracker)
+    late: list[float] = field(default_factory=list)
+    """Seconds by which what was missed came late."""
+    asked: int = 0
+    now: float = 0.0
+    _random: random.Random = field(default_factory=lambda: random.Random(5))
+    _due: list[tuple[float, int, int, bool]] = field(default_factory=list)
+    _sent: dict[int, float] = field(default_factory=dict)
+    _answered: dict[int, float] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, 10 ms at a step."""
+        for _ in range(round(seconds * PACKETS_A_SECOND)):
+            self.now += 1 / PACKETS_A_SECOND
+            number = next(self._numbers)
+            if self._random.random() >= self.loss:
+                self.losses.received(number, self.now)
+            else:
+                self._sent[number] = self.now
+            while self._due and self._due[0][0] <= self.now:
+                at, number, _, answer = heapq.heappop(self._due)
+                if answer:
+                    self.losses.received(number, at, again=True)
+                    self.late.append(at - self._sent.pop(number, at))
+                elif number in self._sent:
+                    self._answer(number, at)
+            for number in self.losses.due(self.now):
+                self.asked += 1
+                if self._random.random() >= self.loss:
+                    self._put(self.now + self.trip / 2, number, answer=False)
+
+    def _answer(self, number: int, at: float) -> None:
+        before = self._answered.get(number, float("-inf"))
+        if at - before < self.trip:
+            return
+        self._answered[number] = at
+        if self._random.random() >= self.loss:
+            self._put(at + self.trip / 2, number, answer=True)
+
+    def _put(self, at: float, number: int, *, answer: bool) -> None:
+        heapq.heappush(self._due, (at, number, self.asked, answer))
+
+    @property
+    def hold(self) -> float:
+        return self.losses.repairs.hold(self.now)
+
+
+@pytest.mark.parametrize(("loss", "trip"), [(0.0, 0.6), (0.01, 0.04), (0.05, 0.03)])
+def test_pictures_are_not_held_where_repairs_are_quick_or_none_are_needed(loss: float, trip: float) -> None:
+    line = Uplink(loss, trip)
+    line.run(20)
+    assert line.hold == 0.0
+
+
+@pytest.mark.parametrize("trip", [0.3, 0.6, 1.25])
+def test_on_a_long_line_pictures_are_held_for_one_repair(trip: float) -> None:
+    line = Uplink(0.03, trip)
+    line.run(20)
+    assert trip < line.hold <= max(USUAL + 0.1, 1.2 * trip + 0.1)
+
+
+def test_on_a_short_line_that_loses_much_pictures_are_held_for_several_repairs() -> None:
+    line = Uplink(0.10, 0.05)
+    line.run(40)
+    in_time = sum(late <= line.hold for late in line.late) / len(line.late)
+    assert 0.2 <= line.hold <= USUAL + 0.1
+    assert in_time > 0.99
+
+
+def test_they_are_not_held_any_longer_than_the_line_is_bad() -> None:
+    line = Uplink(0.03, 0.6)
+    line.run(20)
+    assert line.hold > 0
+    line.loss = 0.0
+    line.run(WINDOW + 2)
+    assert line.hold == 0.0
+
+
+def test_what_is_lost_twice_on_a_long_line_is_asked_for_when_browsers_answer_again() -> None:
+    line = Uplink(0.03, 1.2)
+    line.run(10)  # until the way is known
+    asked, late = line.asked, len(line.late)
+    line.run(40)
+    assert line.losses.given_up == 0
+    assert line.asked - asked < 2.3 * (len(line.late) - late), "asked too often before the answer can be there"
+
+
+def test_a_way_that_grows_longer_is_learned() -> None:
+    line = Uplink(0.03, 0.1)
+    line.run(20)
+    line.trip = 0.8
+    line.run(40)
+    trip = line.losses.repairs.trip
+    assert trip is not None and 0.6 < trip < 1.1
+
+
+def test_how_long_they_are_held_changes_by_less_than_is_seen() -> None:
+    held, steps = 0.0, [0.0]
+    while held < 0.5:
+        held = towards(held, 0.5)
+        steps.append(held)
+    assert held == 0.5
+    assert max(later - sooner for sooner, later in itertools.pairwise(steps)) <= max(RAMP, 0.5 / 4) + 1e-9
+    assert towards(0.05, 0.0) == 0.0
+
+
+def held(publication: Publication, number: int, now: float) -> list[float | None]:
+    """What the two packets of a picture say: seconds, or None."""
+    told: list[float | None] = []
+    for each in (number, number + 1):
+        publication.packet(each, 3_000 * number, each > number, b"\x41picture", None, None, now)
+        packet = publication.history.find(publication.history.highest & 0xFFFF)
+        assert packet is not None
+        found = rtp_header.extensions(packet, rtp_header.parse(packet)).get(rtp_header.EXTENSION_PLAYOUT_DELAY)
+        told.append(None if found is None else (int.from_bytes(found, "big") >> 12) / 100)
+    return told
+
+
+def test_the_first_packet_of_each_picture_says_for_how_long_and_for_a_while_that_it_is_over() -> None:
+    counters = Counters()
+    track = Track("p", "room", "gp", "camera", "video", "H264")
+    publication = Publication(track, "stream", Taps(counters), Outbox(64, counters), counters, lambda: None)
+    assert held(publication, 1, 0.0) == [None, None]
+    publication.hold(1.35, 1.0)
+    assert held(publication, 3, 1.0) == [1.35, None]
+    publication.hold(1.35, 60.0)
+    assert held(publication, 5, 60.0) == [1.35, None]
+    publication.hold(0.0, 61.0)
+    assert held(publication, 7, 61.0) == [0.0, None]
+    assert held(publication, 9, 61.0 + TOLD_AGAIN) == [None, None]
