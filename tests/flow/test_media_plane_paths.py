@@ -69,6 +69,26 @@ async def test_a_nominated_check_moves_a_subscriber(call: Call) -> None:
     await call.until(lambda: heard(subscriber) == [b"1", b"2"])
 
 
+async def test_one_who_only_receives_is_known_again_by_a_report(call: Call) -> None:
+    """In Chromium it comes every second, a check every 2.5 s. All who only receive report with the same SSRC."""
+    publisher, subscriber = await call.publisher(), await call.subscriber()
+    others = [await call.subscriber(f"other{number}", f"s{number + 2}") for number in range(10)]
+    say(publisher, 1)
+    await call.until(lambda: all(heard(each) == [b"1"] for each in (subscriber, *others)))
+    report = rtcp.receiver_report(1, [], "subscriber")
+    for each in (subscriber, *others):
+        each.send_secured(report)
+    await call.until(lambda: len(call.plane._mux._directory.reporting_as(1, call.clock() + 60)) == 8, "all reports")
+    call.clock.ahead += 0.5
+    for each in others:
+        each.send_secured(report)
+    subscriber.move()
+    subscriber.send_secured(report)
+    say(publisher, 2)
+    await call.until(lambda: heard(subscriber) == [b"1", b"2"])
+    await call.until(lambda: all(heard(each) == [b"1", b"2"] for each in others))
+
+
 async def test_a_plain_check_moves_a_path_only_after_two_seconds_of_silence(call: Call) -> None:
     publisher, subscriber = await call.publisher(), await call.subscriber()
     say(publisher, 1)

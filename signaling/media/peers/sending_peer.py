@@ -96,6 +96,7 @@ class SendingPeer(Peer):
         if rtcp.is_transport_cc(data):
             self._arrivals(data[4:], now)
             return
+        self._around.mux.add_ssrc(int.from_bytes(data[4:8], "big"), self)
         for part in rtcp.walk(data):
             if part.kind == rtcp.TRANSPORT_FEEDBACK:
                 self._transport_feedback(part, now)

@@ -10,6 +10,8 @@ from typing import Final, Generic, TypeVar
 SILENCE: Final = 2.0
 """Seconds without anything from the chosen path after which any authentic check may move it: not every browser
 repeats USE-CANDIDATE when its address changes."""
+QUIET: Final = 0.3
+"""Seconds: what arrives at a browser is acknowledged ten times a second."""
 MAX_GENERATIONS: Final = 2
 """Credentials kept: checks with the old ones still come while a restart is under way."""
 
@@ -58,6 +60,10 @@ class IceAgent(Generic[PathT]):
             if each.ufrag == ufrag:
                 return each.password
         return None
+
+    def silent(self, now: float) -> bool:
+        """Whether nothing has come by the chosen path for longer than a browser that receives is quiet."""
+        return now - self._heard_on_path > QUIET
 
     def checked(self, path: PathT, nominated: bool, now: float) -> bool:
         """An authentic check came from `path`; True when it becomes the one to send to."""

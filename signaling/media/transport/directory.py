@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from itertools import islice
 from typing import Any, Final, Protocol
 
 from signaling.media.packets import stun
@@ -106,8 +107,14 @@ class Directory:
         self._ssrcs[ssrc] = (*self._ssrcs.get(ssrc, ()), peer)
 
     def by_ssrc(self, ssrc: int) -> tuple[MuxPeer, ...]:
-        """Who may have sent a packet with this SSRC: those heard last, MAX_RIVALS at most. Only their keys tell."""
+        """Who may have sent media with this SSRC: those heard last, MAX_RIVALS at most. Only their keys tell."""
         return self._ssrcs.get(ssrc, ())[-MAX_RIVALS:]
+
+    def reporting_as(self, ssrc: int, now: float) -> tuple[MuxPeer, ...]:
+        """Who may have sent a report with this SSRC from an address that is nobody's: of those who use it (in Chromium
+        every connection that only receives uses SSRC 1) the ones of whom nothing is heard where they were."""
+        silent = (peer for peer in reversed(self._ssrcs.get(ssrc, ())) if peer.agent.silent(now))
+        return tuple(islice(silent, 2 * MAX_RIVALS))
 
     def remember(self, path: Path) -> TcpConnection | None:
         """The peer proved that it is there. Returns a connection that is one too many for it and has to be closed."""

@@ -246,9 +246,7 @@ class Mux:
             path.peer.on_srtp(slot, size, path, now)
             return
         # A peer whose address changed behind a NAT goes on sending: its keys prove that it is the same one.
-        view = slot[0]
-        offset = 4 if size >= 8 and is_rtcp(view[1]) else 8
-        known = self._directory.by_ssrc(int.from_bytes(view[offset : offset + 4], "big")) if size >= offset + 4 else ()
+        known = self._senders(slot[0], size, now)
         if not known:
             self._counters.add("dropped_unknown_source")
             return
@@ -256,6 +254,7 @@ class Mux:
         if not self._strangers.admits(network, now):
             self._counters.add("dropped_over_limit_srtp")
             return
+        view = slot[0]
         sealed = bytes(view[:size])
         for peer in known:
             view[:size] = sealed  # an attempt with the wrong keys has decrypted it in place
@@ -264,6 +263,13 @@ class Mux:
                 self._remember(path)
                 return
         self._strangers.failed(network, now)
+
+    def _senders(self, view: memoryview, size: int, now: float) -> tuple[MuxPeer, ...]:
+        """Who may have sent this from an address that is not known: the SSRC tells, which is not encrypted."""
+        if size >= 8 and is_rtcp(view[1]):
+            ssrc = int.from_bytes(view[4:8], "big")
+            return self._directory.by_ssrc(ssrc) + self._directory.reporting_as(ssrc, now)
+        return self._directory.by_ssrc(int.from_bytes(view[8:12], "big")) if size >= 12 else ()
 
     def _dtls(self, data: bytes, key: Key, now: float) -> None:
         """Only who has passed a check may begin a handshake: a ClientHello from elsewhere costs nothing."""
