@@ -91,6 +91,8 @@ class Allocator:
         self._strained = self._wary = False
         self._hold = self._settings.hold
         self._raised = self._cut = self._gave_up = float("-inf")
+        self._raised_on = 0.0
+        """The estimate with which it was raised."""
 
     def allocate(self, bitrate: float, wishes: Sequence[Wish], now: float) -> Allocation:
         """Choose for an estimate of `bitrate` bit/s. Called on every tick, and at once when wishes change."""
@@ -108,7 +110,7 @@ class Allocator:
         better = self._fill(bitrate, wishes, grow=True)
         lowered = any(kept.levels[slot] < level for slot, level in self._levels.items())
         if lowered and pictures:
-            self._note_cut(now)
+            self._note_cut(bitrate, now)
         if better.levels == kept.levels and better.red == kept.red:
             self._room_since = None
             chosen = kept
@@ -118,7 +120,7 @@ class Allocator:
             if now - self._room_since >= self._hold:
                 chosen = better
                 self._room_since = None
-                self._raised = now
+                self._raised, self._raised_on = now, bitrate
             else:
                 chosen = kept
         if now - self._cut > 5 * settings.longest_hold:
@@ -132,11 +134,12 @@ class Allocator:
             self._strained_since = now
         return self._tell(chosen, better, wishes)
 
-    def _note_cut(self, now: float) -> None:
+    def _note_cut(self, bitrate: float, now: float) -> None:
         self._cut = now
         if self._strained:
             self._gave_up = now
-        if now - self._raised < self._settings.soon:
+        # A layer that outgrew an estimate which stayed, as that of one who has just begun, says nothing of the line.
+        if now - self._raised < self._settings.soon and bitrate < self._raised_on:
             self._hold = min(self._settings.longest_hold, self._hold * 2)
             self._raised = float("-inf")
 

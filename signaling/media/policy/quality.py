@@ -6,8 +6,8 @@ from typing import Final
 
 from signaling.media.policy.allocation import Quality
 
-PATIENCE: Final[dict[Quality, float]] = {"good": 2.0, "weak": 3.0, "sound": 0.5}
-"""Seconds that a state must last to be told: each call begins small for a second or two, which is nobody's trouble."""
+PATIENCE: Final[dict[Quality, float]] = {"good": 2.0, "weak": 5.0, "sound": 0.5}
+"""Seconds that a state must last to be told: each call begins small for a few, which is nobody's trouble."""
 WEAK_LOSS, GOOD_LOSS = 0.05, 0.02
 """Fractions of an uplink's packets. Above the first it is weak, though retransmission may hide it; below the other it
 is good again."""

@@ -168,6 +168,15 @@ def test_what_had_to_be_taken_back_soon_comes_back_later() -> None:
     assert ups[-1] <= SETTINGS.longest_hold + 0.2
 
 
+def test_a_layer_that_outgrew_the_estimate_comes_back_as_soon_as_there_is_room() -> None:
+    allocator = Allocator()
+    young = Wish("v", "camera", (Layer("low", 80_000), Layer("high", 100_000)))
+    grown = Wish("v", "camera", (Layer("low", 80_000), Layer("high", 600_000)))
+    assert settle(allocator, 300_000, [MICROPHONE, young], span=3.0).layers["v"] == "high"
+    assert settle(allocator, 300_000, [MICROPHONE, grown], 3.0, span=1.0).layers["v"] == "low"
+    assert settle(allocator, 900_000, [MICROPHONE, grown], 4.0, span=SETTINGS.hold + 0.3).layers["v"] == "high"
+
+
 def test_the_one_picture_is_not_kept_for_long_when_the_line_does_not_carry_it() -> None:
     allocator = Allocator()
     assert settle(allocator, 160_000, [MICROPHONE, CAMERA], 0, 5).layers["v"] == "low"

@@ -11,14 +11,14 @@ from signaling.media.policy.reports import ReceiverStatistics
 def test_what_does_not_last_is_not_told() -> None:
     steady = Steady()
     assert steady.see("weak", 10.0) == "good"
-    assert steady.see("weak", 12.9) == "good"
-    assert steady.see("good", 13.0) == "good"
-    assert steady.see("weak", 13.1) == "good"
-    assert steady.see("weak", 16.2) == "weak"
-    assert steady.see("sound", 16.3) == "weak"
-    assert steady.see("sound", 16.8) == "sound", "no picture is noticed at once"
-    assert steady.see("good", 17.0) == "sound"
-    assert steady.see("good", 19.0) == "good"
+    assert steady.see("weak", 14.9) == "good"
+    assert steady.see("good", 15.0) == "good"
+    assert steady.see("weak", 15.1) == "good"
+    assert steady.see("weak", 20.2) == "weak"
+    assert steady.see("sound", 20.3) == "weak"
+    assert steady.see("sound", 20.8) == "sound", "no picture is noticed at once"
+    assert steady.see("good", 21.0) == "sound"
+    assert steady.see("good", 23.0) == "good"
 
 
 def test_an_uplink_is_weak_by_loss_or_by_jitter_and_good_again_well_below() -> None:
