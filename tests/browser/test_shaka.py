@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests import peers
 from tests.browser import lecture as doing
 from tests.browser.people import Person, person
 from tests.server import Server, running_server
 
+PATIENCE_MS = 40_000
+"""Beside other work two players of a second kind begin late, and live: what is right comes."""
 PAGE = "<!doctype html><title>Shaka</title><script src=/shaka.js></script>"
 LOAD = """
 async (addresses) => {
@@ -60,6 +63,12 @@ async (address) => {
 """
 """Returns when every rendition has a whole segment: Shaka takes none for a playlist that consists of parts alone."""
 
+STOOD = f"""
+() => [errors, ({PLAYED})(), ...players.map(({{player, video}}) => JSON.stringify([
+  video.readyState, video.paused, video.seeking, player.getBufferedInfo(), player.seekRange(), player.isBuffering()]))]
+"""
+"""What there is to say of players that stand still."""
+
 LIVE = """
 async () => {
   for (;; await new Promise((done) => setTimeout(done, 200))) {
@@ -102,11 +111,19 @@ async def load(page: Page, addresses: list[str]) -> None:
     await page.evaluate(LOAD, addresses)
 
 
-async def moves_on(page: Page) -> list[dict[str, Any]]:
-    """In each player pictures and sound go on, and nothing was said to be wrong."""
-    before = await page.evaluate(PLAYED)
-    await page.wait_for_function(MOVES_ON, arg=before, timeout=20_000, polling=100)
+async def until(page: Page, condition: str, before: object = None) -> None:
+    """The condition holds for all players, and nothing was said to be wrong."""
+    try:
+        await page.wait_for_function(condition, arg=before, timeout=PATIENCE_MS, polling=100)
+    except PlaywrightTimeout:
+        stood: list[object] = await page.evaluate(STOOD)
+        raise AssertionError(f"before {before}, then {stood}") from None
     assert await page.evaluate("() => errors") == []
+
+
+async def moves_on(page: Page) -> list[dict[str, Any]]:
+    """In each player pictures and sound go on."""
+    await until(page, MOVES_ON, await page.evaluate(PLAYED))
     played: list[dict[str, Any]] = await page.evaluate(PLAYED)
     return played
 
@@ -136,8 +153,7 @@ async def test_shaka_plays_a_lecture_live_back_in_time_and_as_its_replay(browser
 
         await page.evaluate("() => { for (const {player} of players) player.goToLive(); }")
         await doing.end(host)
-        await page.wait_for_function(ENDS, timeout=20_000, polling=100)
-        assert await page.evaluate("() => errors") == []
+        await until(page, ENDS)
 
         await load(page, addresses)
         assert all(not each["live"] and each["time"] < 10 for each in await moves_on(page))
