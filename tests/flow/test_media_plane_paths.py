@@ -89,6 +89,20 @@ async def test_one_who_only_receives_is_known_again_by_a_report(call: Call) -> N
     await call.until(lambda: all(heard(each) == [b"1", b"2"] for each in others))
 
 
+async def test_reports_that_a_page_leaves_behind_do_not_keep_its_network_out(call: Call) -> None:
+    publisher, subscriber = await call.publisher(), await call.subscriber()
+    subscriber.send_secured(rtcp.receiver_report(1, [], "subscriber"))
+    await call.until(lambda: call.plane._mux._directory.reporting_as(1, call.clock() + 60), "the report")
+    stranger = call.client()
+    stranger.remote = publisher.remote
+    for _ in range(100):
+        stranger.send(rtcp.receiver_report(1, [], "from a connection that is over") + bytes(14))
+    await call.until(lambda: call.plane._counters.get("dropped_not_authentic") >= 100, "all of them")
+    newcomer = await call.subscriber("other", "s9")  # from the same network
+    say(publisher, 1)
+    await call.until(lambda: heard(newcomer) == [b"1"])
+
+
 async def test_a_plain_check_moves_a_path_only_after_two_seconds_of_silence(call: Call) -> None:
     publisher, subscriber = await call.publisher(), await call.subscriber()
     say(publisher, 1)

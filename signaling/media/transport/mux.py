@@ -38,6 +38,8 @@ UNCLAIMED_TCP: Final = 10.0
 BEGINNING: Final = 128
 """TCP connections without such a check, and DTLS handshakes, that one network address may have under way. Thirty people
 behind one NAT begin 60 handshakes when they all come back at once."""
+SEARCHES: Final = 200
+"""Reports a second from addresses that are nobody's that are held against keys, eight at most for each."""
 DTLS_RECORDS: Final = (20.0, 64)
 """DTLS datagrams a second and at once for one peer: a handshake has a dozen, and after it only the good-bye comes."""
 
@@ -56,6 +58,8 @@ class Mux:
         self._tcp_server: asyncio.Server | None = None
         self._directory = Directory()
         self._strangers = Strangers()
+        self._searched_in, self._searches = 0, 0
+        """The second, and how many reports from nowhere were looked at in it."""
         self._unclaimed: Waiting[TcpConnection] = Waiting(BEGINNING, config.max_handshakes)
         self._claimed: set[TcpConnection] = set()
         self._handshakes: Waiting[MuxPeer] = Waiting(BEGINNING, config.max_handshakes)
@@ -250,11 +254,12 @@ class Mux:
         if not known:
             self._counters.add("dropped_unknown_source")
             return
+        view = slot[0]
+        report = is_rtcp(view[1])
         network = _network(key)
-        if not self._strangers.admits(network, now):
+        if not (self._may_search(now) if report else self._strangers.admits(network, now)):
             self._counters.add("dropped_over_limit_srtp")
             return
-        view = slot[0]
         sealed = bytes(view[:size])
         for peer in known:
             view[:size] = sealed  # an attempt with the wrong keys has decrypted it in place
@@ -262,7 +267,17 @@ class Mux:
             if peer.on_srtp(slot, size, path, now):
                 self._remember(path)
                 return
-        self._strangers.failed(network, now)
+        if not report:
+            # Reports with the SSRC that so many have are no ill will: what a page leaves behind when it connects
+            # anew goes on with them for a while, and must not keep its own network out.
+            self._strangers.failed(network, now)
+
+    def _may_search(self, now: float) -> bool:
+        """Whether another report from nowhere is held against the keys of those who may have sent it."""
+        if int(now) != self._searched_in:
+            self._searched_in, self._searches = int(now), 0
+        self._searches += 1
+        return self._searches <= SEARCHES
 
     def _senders(self, view: memoryview, size: int, now: float) -> tuple[MuxPeer, ...]:
         """Who may have sent this from an address that is not known: the SSRC tells, which is not encrypted."""
