@@ -99,6 +99,7 @@ class PublishPeer(Peer):
             if media.key in self.publications:
                 continue
             publication = self._open_publication(self, media, functools.partial(self._ask_keyframe, media.key))
+            publication.hold(self._held, self._around.clock())
             self.publications[media.key] = publication
             self._streams.route(media, publication)
 

@@ -39,7 +39,7 @@ BEGINNING: Final = 128
 """TCP connections without such a check, and DTLS handshakes, that one network address may have under way. Thirty people
 behind one NAT begin 60 handshakes when they all come back at once."""
 SEARCHES: Final = 200
-"""Reports a second from addresses that are nobody's that are held against keys, eight at most for each."""
+"""Reports a second from addresses that are nobody's that are held against keys, a dozen at most for each."""
 DTLS_RECORDS: Final = (20.0, 64)
 """DTLS datagrams a second and at once for one peer: a handshake has a dozen, and after it only the good-bye comes."""
 
@@ -283,7 +283,7 @@ class Mux:
         """Who may have sent this from an address that is not known: the SSRC tells, which is not encrypted."""
         if size >= 8 and is_rtcp(view[1]):
             ssrc = int.from_bytes(view[4:8], "big")
-            return self._directory.by_ssrc(ssrc) + self._directory.reporting_as(ssrc, now)
+            return tuple(dict.fromkeys(self._directory.by_ssrc(ssrc) + self._directory.reporting_as(ssrc, now)))
         return self._directory.by_ssrc(int.from_bytes(view[8:12], "big")) if size >= 12 else ()
 
     def _dtls(self, data: bytes, key: Key, now: float) -> None:
