@@ -182,6 +182,8 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
             f"-master.port={ports['master']}", f"-volume.port={ports['volume']}", "-filer",
             f"-filer.port={ports['filer']}", "-s3", f"-s3.port={ports['s3']}", f"-s3.config={config}",
             "-master.volumeSizeLimitMB=64", "-volume.max=20",
+            # What else it would serve has fixed ports that another program of this machine may hold, and ends it.
+            "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
         ]  # fmt: skip
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), ports["s3"]
 
