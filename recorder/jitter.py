@@ -33,6 +33,13 @@ class JitterBuffer:
         self._next: int | None = None
         self._held: dict[int, Packet] = {}
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the packet came that shows the first hole; None when there is no hole."""
+        if self._next is None or not self._held:
+            return None
+        return self._held[self._nearest()].arrival
+
     def push(self, packet: Packet) -> Released:
         """Take a packet as it arrived; returns what is now in order."""
         sequence = packet.sequence

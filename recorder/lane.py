@@ -86,8 +86,7 @@ class Lane:
         self.detach()
         self.publication = track.publication
         self._track = track
-        wait = self._settings.audio_wait if track.kind == "audio" else self._settings.video_wait
-        self._stream = _Stream(track.codec, wait, sender)
+        self._stream = _Stream(track.codec, self._wait(), sender)
         self.asked = float("-inf")
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
@@ -132,6 +131,9 @@ class Lane:
         outputs: list[Output] = []
         if self._stream is not None:
             outputs = self._released(self._stream, self._stream.jitter.expire(now))
+            since = self._stream.jitter.waiting_since
+            if since is not None and self.kind == "video" and not self._live:
+                now = min(now, since)  # what came since is there: it is not silence
         return outputs + self.segmenter.clock(round(now * self.segmenter.rate))
 
     def flush(self) -> list[Output]:
@@ -143,7 +145,10 @@ class Lane:
         segmenter = self.segmenter
         if self.publication is None or not isinstance(segmenter, VideoSegmenter):
             return False
-        if now - self.asked < self._settings.ask_every or not segmenter.wants_key(round(now * segmenter.rate)):
+        waits = self._stream is not None and self._stream.jitter.waiting_since is not None
+        # What was asked for may be there already, behind a hole.
+        every = max(self._settings.ask_every, self._wait()) if waits else self._settings.ask_every
+        if now - self.asked < every or not segmenter.wants_key(round(now * segmenter.rate)):
             return False
         self.asked = now
         return True
@@ -174,12 +179,17 @@ class Lane:
         """The sender began a new stream within the publication."""
         self._count_stream()
         self._count("restarts", 1)
-        wait = self._settings.audio_wait if self.kind == "audio" else self._settings.video_wait
         sender = self._stream.clock.sender if self._stream else SenderClock()
-        self._stream = _Stream(self._track.codec, wait, sender)
+        self._stream = _Stream(self._track.codec, self._wait(), sender)
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
         return self._stream
+
+    def _wait(self) -> float:
+        settings = self._settings
+        if self.kind == "audio":
+            return settings.audio_wait
+        return settings.live_video_wait if self._live else settings.video_wait
 
     def _quiet(self) -> float:
         settings = self._settings

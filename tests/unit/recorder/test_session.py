@@ -14,6 +14,7 @@ from recorder.names import participant_name, recording_name, track_name
 from recorder.session import Announce, Append, AskKeyframe, Close, Command, Log, Session, Store
 from recorder.settings import RecorderSettings
 from tele.domain.media import Track
+from tests.unit.recorder.on_paper import HOST, Sender
 from tests.unit.recorder.synthetic import Encoder, h264_payloads, rtp
 
 ALICE = "alice-000001"
@@ -150,3 +151,45 @@ def test_names_that_are_no_names(name: str) -> None:
         participant_name(name)
     with pytest.raises(InvalidName):
         track_name(name, "camera")
+
+
+TRIP = 1.2
+"""Seconds to a satellite's other side and back."""
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+def test_a_camera_by_satellite_is_recorded_whole_and_asked_for_few_keyframes(seed: int) -> None:
+    session, chance = Session(State(), RecorderSettings(), 0.0), random.Random(seed)
+    camera = Sender("camera", 20, "publication-0")
+    camera.start(0.0)
+    commands = session.track_opened(camera.track, 0.0)
+    coming: list[tuple[float, int, bytes]] = []
+    answers: list[float] = []
+    sent = asked = 0
+    for step in range(40 * 50):
+        now = step * 0.02
+        camera.key_wanted |= any(at <= now for at in answers)
+        answers = [at for at in answers if at > now]
+        for arrival, data in camera.due(now, chance):
+            sent += 1
+            spared = not 1 < now < 36 or chance.random() > 0.03
+            late = 0.0 if spared else TRIP + 0.1 if chance.random() > 0.03 else 2 * TRIP + 0.2
+            coming.append((arrival + TRIP / 2 + late, sent, data))
+        coming.sort()
+        made: list[Command] = []
+        while coming and coming[0][0] <= now:
+            arrival, _, data = coming.pop(0)
+            made += session.packet("publication-0", data, arrival)
+        made += session.tick(now) if step % 5 == 0 else []
+        keys = sum(isinstance(command, AskKeyframe) for command in made)
+        answers += [now + TRIP / 2] * keys
+        asked += keys
+        commands += made
+    commands += session.finish(40.0)
+    quality = session.quality()
+    assert quality.get("lost", 0) == quality.get("incomplete", 0) == 0, quality
+    assert quality.get("dropped", 0) <= 2, quality
+    assert asked <= 4 + 2 * 4, "until the first is there, then one for each segment and at most one again"
+    spans = fold(commands).tracks[track_name(HOST, "camera")].segments.values()
+    assert sum(each.end - each.start for each in spans) >= 38 * 90_000
