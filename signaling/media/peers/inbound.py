@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from signaling.media.packets.sequence import extend
+from signaling.media.peers.gate import Gate
 from signaling.media.peers.publication import Publication
 from signaling.media.policy.nack import LossTracker
 from signaling.media.policy.reports import ReceiverStatistics, SenderClock
@@ -23,7 +24,7 @@ MAX_STREAMS: Final = 128
 class InboundStream:
     """One SSRC that a publisher sends with."""
 
-    __slots__ = ("clock", "losses", "media", "publication", "repairs", "ssrc", "statistics")
+    __slots__ = ("clock", "gate", "losses", "media", "publication", "repairs", "ssrc", "statistics")
 
     def __init__(self, ssrc: int, media: AcceptedMedia, publication: Publication, repairs: bool) -> None:
         self.ssrc = ssrc
@@ -34,6 +35,7 @@ class InboundStream:
         rate = CLOCK_RATE[media.codec]
         self.statistics = ReceiverStatistics(rate)
         self.clock: SenderClock | None = None
+        self.gate = Gate()
         self.losses = LossTracker() if media.retransmission_type is not None and not repairs else None
 
     def extended(self, sequence: int) -> int:

@@ -15,6 +15,7 @@ from signaling.media.peers.subscription import Subscription
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.pli import KeyframeRequests
 from signaling.media.policy.rates import RateMeter
+from signaling.media.policy.repair import ahead
 from signaling.media.policy.reports import SenderClock
 from signaling.media.sdp import offer
 from signaling.media.transport.batch import Outbox
@@ -138,6 +139,17 @@ class Publication:
         if self.track.kind == "video" and seconds != self._hold:
             self._hold = seconds
             self._tell_hold_until = float("inf") if seconds else now + TOLD_AGAIN
+            self._report(now)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for its next keyframe."""
+        return bool(self._waiting)
+
+    @property
+    def behind(self) -> float:
+        """Seconds by which its pictures are to be seen behind the sound."""
+        return ahead(self._hold)
 
     def measure(self, now: float) -> None:
         """Time has passed."""
@@ -162,13 +174,17 @@ class Publication:
         """Pass the sender's clock on, in each subscriber's own terms, and as it is to whoever records."""
         self._taps.sender_report(self.track.publication, ntp, rtp, now)
         self.clock = SenderClock(ntp, rtp + self._timestamp_shift & 0xFFFFFFFF, now, self._rate)
-        for subscription in self._active:
-            subscription.report(self.clock, now)
+        self._report(now)
 
     def tap(self, data: bytes, now: float) -> None:
         """Hand one decrypted packet to whoever records."""
         if self._taps:
             self._taps.packet(self.track.publication, data, now)
+
+    def _report(self, now: float) -> None:
+        if self.clock is not None:
+            for subscription in self._active:
+                subscription.report(self.clock, now)
 
     def _continue_from(self, number: int, timestamp: int, now: float) -> None:
         if self.history.highest < 0:

@@ -9,13 +9,16 @@ from typing import Final
 
 from signaling.media.errors import BadSdpError
 from signaling.media.packets import red, rtcp, rtp_header
+from signaling.media.packets.keyframe import starts_keyframe
 from signaling.media.packets.rtp_header import RtpHeader
 from signaling.media.packets.twcc import ArrivalLog
+from signaling.media.peers.gate import SPARE, Beginning
 from signaling.media.peers.inbound import InboundStream, InboundStreams, Key
 from signaling.media.peers.peer import Peer, Surroundings
 from signaling.media.peers.publication import Publication
 from signaling.media.policy.allocation import Quality
 from signaling.media.policy.liveness import PeerState
+from signaling.media.policy.nack import LossTracker
 from signaling.media.policy.quality import Steady, judge_uplink
 from signaling.media.policy.repair import towards
 from signaling.media.policy.reports import SenderClock
@@ -179,8 +182,31 @@ class PublishPeer(Peer):
         if media.kind == "audio":
             # Without the extension: "voice at 0 dB below overload" would be wrong, the quietest level is not.
             level = (extensions.get(self._audio_level_extension) or b"\x7f")[0]
+        if self._held and stream.losses is not None:
+            if self._waits(stream, stream.losses, number, payload):
+                publication.keyframes.arrived()
+                publication.tap(data, now)
+                until = now + self._held - SPARE
+                stream.gate.keep(Beginning(number, header.timestamp, header.marker, payload, until))
+                return
+            if number in stream.gate:
+                self._around.counters.add("dropped_double_or_late")
+                return
         if publication.packet(number, header.timestamp, header.marker, payload, redundant, level, now):
             publication.tap(data, now)
+        if stream.gate:
+            self._open_gate(stream, now)
+
+    def _waits(self, stream: InboundStream, losses: LossTracker, number: int, payload: bytes) -> bool:
+        """Whether this begins a keyframe before which something is missing, and nobody waits for just that keyframe."""
+        if not losses.missing_before(number) or stream.publication.awaited or number in stream.gate:
+            return False
+        return starts_keyframe(stream.media.codec, payload)
+
+    def _open_gate(self, stream: InboundStream, now: float) -> None:
+        if stream.losses is not None:
+            for each in stream.gate.open(stream.losses, now):
+                stream.publication.packet(each.number, each.timestamp, each.marker, each.payload, None, None, now)
 
     def _rtcp(self, data: bytes, now: float) -> None:
         for part in rtcp.walk(data):
@@ -209,6 +235,9 @@ class PublishPeer(Peer):
             if feedback is not None:
                 self._send_rtcp(feedback)
         self._send_nacks(now)
+        for stream in mains:
+            if stream.gate:
+                self._open_gate(stream, now)
         for key in self.publications:
             self._ask_keyframe(key)
         if now >= self._next_hold:
@@ -265,7 +294,10 @@ class PublishPeer(Peer):
     def _ask_keyframe(self, key: Key) -> None:
         """Send a PLI if one is wanted and due. Before the first packet it makes no sense: the first frame is one."""
         stream, publication = self._streams.main(key), self.publications.get(key)
-        if stream is not None and publication is not None and publication.keyframes.due(self._around.clock()):
+        if stream is None or publication is None:
+            return
+        trip = (stream.losses.repairs.trip if stream.losses is not None else None) or 0.0
+        if publication.keyframes.due(self._around.clock(), trip):
             self._around.counters.add("plis_sent")
             with self._around.mux.batch():
                 self._send_rtcp(rtcp.pli(self._ssrc, stream.ssrc))

@@ -132,7 +132,7 @@ def _heard(fitting: Fitting, said: offer.SlotAnswer) -> None:
     if not fitting.accepted:
         fitting.subscription.red = said.red
     fitting.accepted, fitting.red = said.accepted, said.red
-    fitting.subscription.retransmission = said.retransmission
+    fitting.subscription.retransmission, fitting.subscription.holds = said.retransmission, said.holds
 
 
 def _track(mid: str, feed: Feed) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Subscription:
         self.ssrc, self.retransmission_ssrc = ssrcs
         self.retransmission = False
         """Whether the browser takes RTX."""
+        self.holds = False
+        """Whether the browser holds pictures for as long as we say."""
         self.red = False
         """Whether it is sent redundant audio."""
         self.twice = False
@@ -178,7 +180,8 @@ class Subscription:
             # One stream for sources of several people, each with a clock of their own: ours is the one they have in
             # common, and each moment is as long ago as it takes to come here.
             instant = int(now * 2**32) & 0xFFFFFFFFFFFFFFFF, instant[1]
-        told = rewritten(instant, self.ssrc, self._shift.timestamp, *self._sent())
+        behind = self.source.behind if self.holds and self.source is not None else 0.0
+        told = rewritten(instant, self.ssrc, self._shift.timestamp, *self._sent(), behind)
         packet = rtcp.sender_report(told, self._stream)
         path = self.egress.path
         if send_sealed(self._outbox, path, self.egress.session, protect_rtcp, packet, droppable=True):

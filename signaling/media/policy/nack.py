@@ -12,11 +12,16 @@ FIRST_RETRY: Final = 0.05
 """Seconds until the second request at least. Where the way to the publisher is known to take longer, the others wait as
 long as the answer may be on its way: browsers ignore what is asked for again sooner."""
 LONG_WAY: Final = 0.12
-"""Seconds there and back beyond which the second request goes out all the same: the first may be lost, too."""
+"""Seconds there and back beyond which the second request goes out all the same: the first may be lost, too. And beyond
+which a hole is first given the time to fill by itself."""
 QUICK: Final = 4
 """So many requests follow one another without growing patience: on a line that loses at random the next may get
 through. Each later one waits twice as long as the one before."""
 MAX_REQUESTS: Final = 7
+OVERTAKEN: Final = 0.06
+"""Seconds by which packets overtake one another at most; what comes later than that was lost."""
+FORGOTTEN: Final = 10.0
+"""Seconds after which a line that kept its order counts as one that does."""
 LONGEST: Final = 3.0
 """Seconds after which a packet is of no use any more: browsers ask for a keyframe by then."""
 MAX_MISSING: Final = 256
@@ -28,17 +33,21 @@ class _Missing:
     requests: int
     next_at: float
     noticed: float
-    asked: float
+    first_asked: float = 0.0
+    asked: float = 0.0
 
 
 class LossTracker:
     """Watches one stream's extended numbers. Pure: the caller sends what `due` returns as generic NACKs."""
 
-    __slots__ = ("_highest", "_missing", "given_up", "next_at", "repairs", "requested")
+    __slots__ = ("_highest", "_late", "_late_at", "_missing", "given_up", "next_at", "repairs", "requested")
 
     def __init__(self) -> None:
         self._highest: int | None = None
         self._missing: dict[int, _Missing] = {}
+        """In the order of their numbers, for each was missing above all that had come."""
+        self._late, self._late_at = 0.0, -inf
+        """By how much packets came out of order of late, and when the last one did."""
         self.repairs = Repairs()
         self.next_at = inf
         """When something is to be asked for again."""
@@ -53,8 +62,10 @@ class LossTracker:
             return False
         if number <= self._highest:
             missing = self._missing.pop(number, None)
-            if again and missing is not None and missing.requests:
-                self.repairs.came(now - missing.noticed, now - missing.asked, now)
+            if missing is not None and again and missing.requests:
+                self.repairs.came(now - missing.noticed, now - missing.first_asked, now - missing.asked, now)
+            elif missing is not None and not again and now - missing.noticed <= OVERTAKEN:
+                self._late, self._late_at = max(self._late, now - missing.noticed), now
             return now >= self.next_at
         first, self._highest = self._highest + 1, number
         if number == first:
@@ -63,9 +74,23 @@ class LossTracker:
             self.given_up += len(self._missing) + number - first
             self._missing.clear()
             return False
+        at = now + self._grace(now)
         for lost in range(first, number):
-            self._missing[lost] = _Missing(0, now, now, now)
-        return True
+            self._missing[lost] = _Missing(0, at, now)
+        self.next_at = min(self.next_at, at)
+        return now >= self.next_at
+
+    def missing_before(self, number: int) -> bool:
+        """Whether something older than this number may still come."""
+        oldest = next(iter(self._missing), number)
+        return oldest < number
+
+    def _grace(self, now: float) -> float:
+        """Seconds until a hole is asked for: where packets overtake one another most holes fill by themselves, and on a
+        long way it costs little to see."""
+        if now - self._late_at > FORGOTTEN:
+            self._late = 0.0
+        return 1.25 * self._late if (self.repairs.trip or 0.0) > LONG_WAY else 0.0
 
     def due(self, now: float) -> list[int]:
         """The 16-bit numbers to ask for now, in order."""
@@ -84,6 +109,7 @@ class LossTracker:
                 missing.next_at = missing.noticed + LONGEST  # the answer may still be on its way
                 continue
             missing.requests += 1
+            missing.first_asked = missing.first_asked or now
             missing.next_at = min(now + self._patience(missing.requests), missing.noticed + LONGEST)
             missing.asked = now
             wanted.append(number & 0xFFFF)

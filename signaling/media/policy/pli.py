@@ -7,7 +7,7 @@ from typing import Final
 INTERVAL: Final = 0.5
 """Seconds between two requests of one publication. Each keyframe costs every subscriber some 50 kB."""
 REPEAT: Final = 1.0
-"""Seconds after which an unanswered request is repeated: the answer takes a round trip, and 0.6 s by satellite."""
+"""Seconds after which an unanswered request is repeated at the earliest."""
 MAX_REPEATS: Final = 20
 """A screen that does not change sends no keyframe until it does; after that the next wish must come from someone."""
 
@@ -35,9 +35,13 @@ class KeyframeRequests:
         """A keyframe began: all wishes so far are met."""
         self._wanted = False
 
-    def due(self, now: float) -> bool:
-        """Whether to send a PLI now. Called at once after `want` and then on every tick."""
-        if not self._wanted or now - self._last < (REPEAT if self._asked else INTERVAL):
+    def due(self, now: float, trip: float = 0.0) -> bool:
+        """Whether to send a PLI now. Called at once after `want` and then on every tick.
+
+        `trip`: seconds there and back, as far as known: until then an answer may be on its way, and it is the answer to
+        those who wished for one since, too.
+        """
+        if not self._wanted or now - self._last < (max(REPEAT, 1.5 * trip) if self._asked else max(INTERVAL, trip)):
             return False
         self._last = now
         self._asked = True

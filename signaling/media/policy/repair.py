@@ -16,12 +16,14 @@ SOME: Final = 2
 """So many serious ones within the window, and pictures are held."""
 NOTICE: Final = 0.06
 """Seconds until a loss is noticed at most: the next picture shows it."""
-USUAL: Final = 0.6
+USUAL: Final = 1.0
 """Seconds up to which pictures are held for repairs that had to be asked for twice and three times."""
-LONGER: Final = 1.1
-"""Where a single round trip takes longer than that: for one alone, by so much more. With pictures that are held for two
-seconds and more nobody can talk."""
-MOST: Final = 2.0
+LONGER: Final = 2.2
+"""Where round trips are long: for what had to be asked for twice, in round trips."""
+MOST: Final = 3.0
+WAITS: Final = 0.2
+"""Seconds for which sound waits for pictures that are held, so that lips match. Beyond that it goes ahead of them:
+people can talk with late pictures, and not with late voices."""
 STEP: Final = 0.05
 """Seconds in which the answer is given, so that it changes seldom."""
 RAMP: Final = 0.1
@@ -41,6 +43,11 @@ def towards(held: float, wanted: float) -> float:
     return round(held + max(-most, min(most, wanted - held)), 3)
 
 
+def ahead(held: float) -> float:
+    """Seconds by which sound goes ahead of pictures that are held for so long."""
+    return max(0.0, held - WAITS)
+
+
 class Repairs:
     """What is known of the way there and back between us and a publisher: by its answers to NACKs."""
 
@@ -57,9 +64,10 @@ class Repairs:
         """Seconds after which what was asked for is lost as well; 0 while nothing is known."""
         return 0.0 if self.trip is None else _LATE * self.trip + 0.01
 
-    def came(self, took: float, since_last: float, now: float) -> None:
-        """What was missed came again, `took` seconds after the first request and `since_last` after the last one."""
-        self._done.append((now, took))
+    def came(self, late: float, took: float, since_last: float, now: float) -> None:
+        """What was missed came again: so `late` in seconds, `took` of them since the first request and `since_last`
+        since the last one."""
+        self._done.append((now, late))
         if self.trip is None:
             self.trip = took
             return
@@ -74,7 +82,7 @@ class Repairs:
         """Seconds for which pictures should be held before they are shown; 0 where browsers know by themselves."""
         while self._done and now - self._done[0][0] > WINDOW:
             self._done.popleft()
-        serious = [took for _, took in self._done if took > SERIOUS]
+        serious = [late for _, late in self._done if late > SERIOUS]
         if len(serious) < SOME or self.trip is None:
             return 0.0
         most = min(max(serious), max(USUAL, LONGER * self.trip)) + NOTICE

@@ -32,12 +32,17 @@ class SenderClock(NamedTuple):
         ) & 0xFFFFFFFF
 
 
-def rewritten(clock: tuple[int, int], ssrc: int, timestamp_offset: int, packets: int, octets: int) -> SenderReport:
+def rewritten(
+    clock: tuple[int, int], ssrc: int, timestamp_offset: int, packets: int, octets: int, behind: float = 0.0
+) -> SenderReport:
     """A sender's clock as one subscriber must hear it: its own SSRC, timestamps and counts.
 
     The NTP time stays the sender's, so audio and video of one participant keep the relation that makes lips match.
+    Pictures that are meant to be seen `behind` the sound, in seconds, are told to be as much younger: what plays both
+    in step (RFC 3550 §6.4.1) then makes no sound wait for them.
     """
     ntp, rtp = clock
+    ntp = ntp + int(behind * 2**32) & 0xFFFFFFFFFFFFFFFF
     return SenderReport(ssrc, ntp, (rtp + timestamp_offset) & 0xFFFFFFFF, packets, octets)
 
 

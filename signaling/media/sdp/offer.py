@@ -42,6 +42,8 @@ class SlotAnswer:
     accepted: bool
     retransmission: bool
     red: bool
+    holds: bool
+    """Whether it reads for how long pictures are to be held."""
 
 
 def offer(slots: tuple[OfferedSlot, ...], transport: LocalTransport, *, red: bool) -> str:
@@ -112,7 +114,7 @@ def read_answer(answer: RemoteDescription, slots: tuple[OfferedSlot, ...]) -> di
     for slot in slots:
         media = sections.get(slot.mid)
         if media is None or media.rejected or media.kind != slot.kind or slot.use == "dead":
-            result[slot.mid] = SlotAnswer(False, False, False)
+            result[slot.mid] = SlotAnswer(False, False, False, False)
             continue
         names = {codec.payload_type: codec.name for codec in media.codecs}
         result[slot.mid] = SlotAnswer(
@@ -120,5 +122,6 @@ def read_answer(answer: RemoteDescription, slots: tuple[OfferedSlot, ...]) -> di
             and (slot.use != "active" or media.direction in ("recvonly", "sendrecv")),
             retransmission=names.get(RETRANSMISSION_TYPE.get(slot.codec, -1)) == "rtx",
             red=names.get(RED_TYPE) == "red",
+            holds=sdp_lines.URI_PLAYOUT_DELAY in media.extensions,
         )
     return result

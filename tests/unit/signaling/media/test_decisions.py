@@ -136,6 +136,17 @@ def test_keyframe_wishes_are_coalesced_delayed_and_repeated_until_a_keyframe_beg
     assert sent == MAX_REPEATS
 
 
+def test_on_a_long_way_nobody_asks_for_a_keyframe_while_one_may_be_coming() -> None:
+    wishes, trip = KeyframeRequests(), 1.2
+    wishes.want()
+    assert wishes.due(0.0, trip)
+    wishes.want()
+    assert not wishes.due(trip - 0.01, trip), "it will be the answer to this wish, too"
+    assert wishes.due(trip, trip)
+    assert not wishes.due(2.5 * trip - 0.01, trip)
+    assert wishes.due(2.5 * trip, trip)
+
+
 def test_the_codec_of_a_room() -> None:
     both, vp9, h264 = frozenset({"H264", "VP9"}), frozenset({"VP9"}), frozenset({"H264"})
     assert choose_codec("H264", [both, h264, frozenset()]) == "H264"  # type: ignore[list-item]

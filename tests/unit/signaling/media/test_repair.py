@@ -11,10 +11,11 @@ import pytest
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
+from signaling.media.peers.gate import Beginning, Gate
 from signaling.media.peers.publication import TOLD_AGAIN, Publication
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.nack import LossTracker
-from signaling.media.policy.repair import RAMP, USUAL, WINDOW, towards
+from signaling.media.policy.repair import RAMP, USUAL, WAITS, WINDOW, ahead, towards
 from signaling.media.transport.batch import Outbox
 from tele.domain.media import Track
 
@@ -86,10 +87,19 @@ def test_pictures_are_not_held_where_repairs_are_quick_or_none_are_needed(loss: 
 
 
 @pytest.mark.parametrize("trip", [0.3, 0.6, 1.25])
-def test_on_a_long_line_pictures_are_held_for_one_repair(trip: float) -> None:
+def test_on_a_long_line_pictures_are_held_for_what_is_asked_for_twice(trip: float) -> None:
     line = Uplink(0.03, trip)
-    line.run(20)
-    assert trip < line.hold <= max(USUAL + 0.1, 1.2 * trip + 0.1)
+    line.run(60)
+    assert 2 * trip < line.hold <= max(USUAL + 0.1, 2.3 * trip + 0.1)
+    before = len(line.late)
+    line.run(60)
+    late = line.late[before:]
+    assert sum(each <= line.hold for each in late) / len(late) > 0.99
+
+
+def test_sound_waits_a_little_and_no_longer() -> None:
+    assert ahead(0.0) == ahead(WAITS) == 0.0
+    assert ahead(2.7) == pytest.approx(2.7 - WAITS)
 
 
 def test_on_a_short_line_that_loses_much_pictures_are_held_for_several_repairs() -> None:
@@ -116,6 +126,53 @@ def test_what_is_lost_twice_on_a_long_line_is_asked_for_when_browsers_answer_aga
     line.run(40)
     assert line.losses.given_up == 0
     assert line.asked - asked < 2.3 * (len(line.late) - late), "asked too often before the answer can be there"
+
+
+def test_where_packets_overtake_one_another_most_are_not_asked_for() -> None:
+    line = Uplink(0.03, 1.2)
+    line.run(10)  # until the way is known
+    losses, chance, asked, sent = line.losses, random.Random(1), 0, 2_000
+    first = next(line._numbers) + 10
+    packets = [(line.now + number * 0.01 + chance.random() * 0.03, first + number) for number in range(sent)]
+    for at, number in sorted(packets):
+        losses.received(number, at)
+        asked += len(losses.due(at))
+    assert asked < 0.03 * sent
+    losses.received(first + sent + 1, line.now + 60)
+    assert first + sent in losses.due(line.now + 60), "a line that has long kept its order is asked at once"
+
+
+def test_older_packets_that_may_still_come_are_known() -> None:
+    losses = LossTracker()
+    for number in (1, 2, 5, 7):
+        losses.received(number, 0.0)
+    assert losses.missing_before(5) and losses.missing_before(4)
+    assert not losses.missing_before(3)
+    losses.received(3, 0.1)
+    losses.received(4, 0.1)
+    assert not losses.missing_before(5)
+    assert losses.missing_before(7)
+
+
+def beginning(number: int, until: float) -> Beginning:
+    return Beginning(number, 0, False, b"", until)
+
+
+def test_keyframes_wait_for_what_is_older_in_their_order_and_not_for_ever() -> None:
+    losses, gate = LossTracker(), Gate()
+    for number in (1, 3, 5):
+        losses.received(number, 0.0)
+    early, late = beginning(3, 2.0), beginning(5, 9.0)
+    gate.keep(early)
+    gate.keep(late)
+    assert gate.open(losses, 1.0) == []
+    assert 3 in gate and 4 not in gate
+    assert gate.open(losses, 2.0) == [early], "time is up"
+    losses.received(4, 2.1)
+    assert gate.open(losses, 2.1) == []
+    losses.received(2, 2.2)
+    assert gate.open(losses, 2.2) == [late]
+    assert not gate
 
 
 def test_a_way_that_grows_longer_is_learned() -> None:

@@ -158,3 +158,4 @@ def test_the_senders_clock_is_carried_on_and_expires() -> None:
     assert instant == ((10 << 32) + 2**31, 24_000 - 4800)
     assert clock.at(100.0 + MAX_CLOCK_AGE + 1) is None
     assert rewritten((7, 2**32 - 1), 9, 2, 3, 4) == (9, 7, 1, 3, 4)
+    assert rewritten((2**64 - 2**32, 5), 9, 2, 3, 4, behind=1.5) == (9, 2**31, 7, 3, 4)
