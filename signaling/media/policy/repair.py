@@ -20,6 +20,9 @@ USUAL: Final = 1.0
 """Seconds up to which pictures are held for repairs that had to be asked for twice and three times."""
 LONGER: Final = 2.2
 """Where round trips are long: for what had to be asked for twice, in round trips."""
+MANY: Final = 8
+"""So many serious ones within the window, and some will have to be asked for twice: pictures are held for those before
+the first of them makes one stand still."""
 MOST: Final = 3.0
 WAITS: Final = 0.2
 """Seconds for which sound waits for pictures that are held, so that lips match. Beyond that it goes ahead of them:
@@ -85,5 +88,8 @@ class Repairs:
         serious = [late for _, late in self._done if late > SERIOUS]
         if len(serious) < SOME or self.trip is None:
             return 0.0
-        most = min(max(serious), max(USUAL, LONGER * self.trip)) + NOTICE
-        return min(MOST, round(ceil(most / STEP) * STEP, 2))
+        twice = LONGER * self.trip
+        longest = min(max(serious), max(USUAL, twice))
+        if len(serious) >= MANY:
+            longest = max(longest, twice)
+        return min(MOST, round(ceil((longest + NOTICE) / STEP) * STEP, 2))
