@@ -21,6 +21,16 @@ export function loadHls(): Promise<Hls> {
   return library;
 }
 
+/**
+ * Leave out the variants whose sound is AAC, where the same are there with Opus and can be played: they are for browsers that
+ * know no Opus, and the server makes them only for who asks.
+ */
+export function takeOpus(hls: HlsClass): void {
+  const spare = hls.levels.map((level) => level.audioCodec?.startsWith("mp4a") ?? false);
+  if (!spare.includes(false)) return;
+  for (let index = spare.length - 1; index >= 0; index -= 1) if (spare[index]) hls.removeLevel(index);
+}
+
 /** Attempts at a playlist that is not there yet. */
 const PATIENCE = 40;
 
@@ -49,6 +59,7 @@ export async function feed(video: HTMLVideoElement, playlist: string, start: num
     testBandwidth: false, // the first picture is a sharp one
     // No startFragPrefetch: with separate sound it never starts beyond a discontinuity.
   });
+  hls.on(Hls.Events.MANIFEST_PARSED, () => takeOpus(hls));
   let tries = 0;
   let mended = false;
   hls.on(Hls.Events.ERROR, (_, data) => {

@@ -3,7 +3,7 @@ import type HlsClass from "hls.js";
 import { lazy } from "../../lib/lazy";
 import { levelFor, SmallInstead } from "../../lib/lecture-player";
 import { aacOf, trackOf } from "../../lib/lecture-pictures";
-import { loadHls } from "../../replay/source";
+import { loadHls, takeOpus } from "../../replay/source";
 
 /** Waits between attempts, in ms: a presenter who is away comes back at any moment. */
 const FIRST_PAUSE = 400;
@@ -68,6 +68,7 @@ export class Stream {
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      takeOpus(hls);
       hls.loadLevel = this.#wanted;
       this.onlevels();
     });
