@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from signaling.media.peers.publication import Publication
@@ -24,6 +25,9 @@ EXPECTED: Final[dict[Source, float]] = {
     "screen-audio": 64_000.0,
 }
 """bit/s that a publication is taken to need before it has been measured: browsers begin small."""
+MOST_SOUND: Final = 200_000.0
+"""bit/s that a sound is taken to need at most. What browsers kept while nothing passed comes all at once afterwards, at
+several times that: it must not cost everybody the pictures."""
 
 FeedKey = tuple[str, FeedSource, Codec]
 """What belongs together: the stream that a publishing peer's publications share, the source, and the codec."""
@@ -69,8 +73,10 @@ class Feed:
         """Take the layers' bitrates as they are measured by now. A layer that fell silent is none, unless all did."""
         every = self._publications.values()
         flowing = [each for each in every if each.rate.bitrate > 0 or not each.packets]
+        most = MOST_SOUND if self.kind == "audio" else inf
         layers = [
-            Layer(each.track.publication, each.rate.bitrate or EXPECTED[each.track.source]) for each in flowing or every
+            Layer(each.track.publication, min(most, each.rate.bitrate) or EXPECTED[each.track.source])
+            for each in flowing or every
         ]
         # Which is the larger one is seen, not believed: clients list the layers of a simulcast either way round.
         layers.sort(key=lambda layer: layer.bitrate)
