@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from recorder.rtp import Packet, signed_difference
 
 Released = list[tuple[int, Packet]]
@@ -14,24 +16,47 @@ MAX_JUMP = 3000
 START = 0.1
 """Seconds; several times the reordering that networks do."""
 
+REMEMBERED = 30.0
+"""Seconds for which it is remembered how late packets came."""
+
+TWICE = 2.3
+"""Times what a retransmission takes: one that is lost too comes again within that."""
+
+MAX_GIVEN_UP = 256
+"""Packets given up whose coming all the same would be noticed."""
+
 
 class JitterBuffer:
-    """Holds packets behind a hole until the hole fills, `wait` seconds pass, or `limit` packets are held.
+    """Holds packets behind a hole until the hole fills, its patience ends, or `limit` packets are held.
 
-    The recorder is in no hurry: what matters is that a retransmission still finds its place. The first packets are
-    held for `START` seconds, since the one that comes first need not have been sent first.
+    The recorder is in no hurry: what matters is that a retransmission still finds its place. It waits for `wait`
+    seconds, and up to `longest` where retransmissions have come so late: to wait where none comes would lose the
+    pictures until then. The first packets are held for `START` seconds, since the one that comes first need not have
+    been sent first.
     """
 
-    __slots__ = ("_held", "_next", "duplicates", "late", "limit", "lost", "wait")
+    __slots__ = ("_given_up", "_held", "_lateness", "_next", "duplicates", "late", "limit", "longest", "lost", "wait")
 
-    def __init__(self, *, wait: float, limit: int) -> None:
+    def __init__(self, *, wait: float, limit: int, longest: float = 0.0) -> None:
         self.wait = wait
+        self.longest = max(wait, longest)
         self.limit = limit
         self.lost = 0
         self.late = 0
         self.duplicates = 0
         self._next: int | None = None
         self._held: dict[int, Packet] = {}
+        self._lateness: deque[tuple[float, float]] = deque(maxlen=64)
+        """When something came late, and by how many seconds."""
+        self._given_up: dict[int, float] = {}
+        """What was given up, and when it was found missing."""
+
+    def patience(self, now: float) -> float:
+        """Seconds for which a hole is waited for."""
+        while self._lateness and now - self._lateness[0][0] > REMEMBERED:
+            self._lateness.popleft()
+        latest = max((late for _, late in self._lateness), default=0.0)
+        return min(self.longest, max(self.wait, TWICE * latest))
 
     @property
     def waiting_since(self) -> float | None:
@@ -59,7 +84,12 @@ class JitterBuffer:
             return [*released, (missing, packet)]
         if ahead < 0:
             self.late += 1
+            missed = self._given_up.pop(sequence, None)
+            if missed is not None:
+                self._lateness.append((packet.arrival, packet.arrival - missed))
             return []
+        if ahead == 0 and self._held:
+            self._lateness.append((packet.arrival, packet.arrival - self._held[self._nearest()].arrival))
         if sequence in self._held:
             self.duplicates += 1
             return []
@@ -74,9 +104,10 @@ class JitterBuffer:
         if self._next is None:
             return self._begin(now)
         released: Released = []
+        patience = self.patience(now) if self._held else 0.0
         while self._held:
             nearest = self._nearest()
-            if now - self._held[nearest].arrival < self.wait:
+            if now - self._held[nearest].arrival < patience:
                 break
             released += self._skip()
         return released
@@ -103,8 +134,13 @@ class JitterBuffer:
 
     def _skip(self) -> Released:
         nearest = self._nearest()
-        missing = (nearest - (self._next or 0)) & 0xFFFF
+        first = self._next or 0
+        missing = (nearest - first) & 0xFFFF
         self.lost += missing
+        if len(self._given_up) + missing > MAX_GIVEN_UP:
+            self._given_up.clear()
+        found = self._held[nearest].arrival
+        self._given_up.update({first + each & 0xFFFF: found for each in range(min(missing, MAX_GIVEN_UP))})
         self._next = nearest
         return self._run(missing)
 

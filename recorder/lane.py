@@ -30,10 +30,10 @@ _DEPACKETIZERS: dict[Codec, type[Depacketizer]] = {
 class _Stream:
     """One RTP stream: everything that begins anew with a new publication or SSRC."""
 
-    def __init__(self, codec: Codec, wait: float, sender: SenderClock) -> None:
+    def __init__(self, codec: Codec, wait: float, longest: float, sender: SenderClock) -> None:
         rate = CLOCK_RATE[codec]
         # One second of packets at 20 Mbit/s, of audio at 5 ms frames.
-        self.jitter = JitterBuffer(wait=wait, limit=2048 if codec != "opus" else 200)
+        self.jitter = JitterBuffer(wait=wait, longest=longest, limit=2048 if codec != "opus" else 200)
         self.depacketizer = _DEPACKETIZERS[codec]()
         self.clock = TrackClock(rate, sender)
         self.ssrc: int | None = None
@@ -86,7 +86,7 @@ class Lane:
         self.detach()
         self.publication = track.publication
         self._track = track
-        self._stream = _Stream(track.codec, self._wait(), sender)
+        self._stream = _Stream(track.codec, *self._waits(), sender)
         self.asked = float("-inf")
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
@@ -145,9 +145,10 @@ class Lane:
         segmenter = self.segmenter
         if self.publication is None or not isinstance(segmenter, VideoSegmenter):
             return False
-        waits = self._stream is not None and self._stream.jitter.waiting_since is not None
-        # What was asked for may be there already, behind a hole.
-        every = max(self._settings.ask_every, self._wait()) if waits else self._settings.ask_every
+        every = self._settings.ask_every
+        if self._stream is not None and self._stream.jitter.waiting_since is not None:
+            # What was asked for may be there already, behind a hole.
+            every = max(every, self._stream.jitter.patience(now))
         if now - self.asked < every or not segmenter.wants_key(round(now * segmenter.rate)):
             return False
         self.asked = now
@@ -180,16 +181,17 @@ class Lane:
         self._count_stream()
         self._count("restarts", 1)
         sender = self._stream.clock.sender if self._stream else SenderClock()
-        self._stream = _Stream(self._track.codec, self._wait(), sender)
+        self._stream = _Stream(self._track.codec, *self._waits(), sender)
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
         return self._stream
 
-    def _wait(self) -> float:
+    def _waits(self) -> tuple[float, float]:
+        """Seconds for which a missing packet is waited for, usually and at the longest."""
         settings = self._settings
         if self.kind == "audio":
-            return settings.audio_wait
-        return settings.live_video_wait if self._live else settings.video_wait
+            return settings.audio_wait, settings.audio_wait
+        return settings.video_wait, settings.video_wait if self._live else settings.video_wait_longest
 
     def _quiet(self) -> float:
         settings = self._settings

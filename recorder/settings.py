@@ -26,11 +26,12 @@ class RecorderSettings:
     sync: Literal["never", "segment", "part"] = "segment"
     """When fdatasync is called. A killed process loses nothing of what was written; only a power cut does."""
 
-    video_wait: float = 2.8
-    """How long a missing video packet is waited for: over a satellite a second retransmission takes 2.6 s."""
+    video_wait: float = 0.8
+    """How long a missing video packet is waited for."""
 
-    live_video_wait: float = 0.8
-    """The same where `low_latency` is asked for: there a second of waiting is a second of delay for everybody."""
+    video_wait_longest: float = 2.8
+    """The same where retransmissions take long: by satellite the second one takes 2.6 s. Where `low_latency` is asked
+    for it is `video_wait`, for there a second of waiting is a second of delay for everybody."""
 
     audio_wait: float = 0.5
     """The same for audio; must stay below the second after which silence takes its place."""
