@@ -14,6 +14,8 @@ from signaling.media.policy.nack import LossTracker
 
 SPARE: Final = 0.1
 """Seconds before a keyframe is to be shown at which it is sent, whatever is missing before it."""
+MOST: Final = 16
+"""Beginnings that wait at once. A browser sends two packets of each keyframe that count as one, and few keyframes."""
 
 
 class Beginning(NamedTuple):
@@ -40,6 +42,11 @@ class Gate:
 
     def __contains__(self, number: int) -> bool:
         return any(each.number == number for each in self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has no place for another one."""
+        return len(self._waiting) >= MOST
 
     def keep(self, beginning: Beginning) -> None:
         """Let it wait."""

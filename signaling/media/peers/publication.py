@@ -141,6 +141,10 @@ class Publication:
             self._tell_hold_until = float("inf") if seconds else now + TOLD_AGAIN
             self._report(now)
 
+    def has(self, number: int) -> bool:
+        """Whether this packet of the publisher's was forwarded of late."""
+        return self._number_shift is not None and self.history.find(number + self._number_shift & 0xFFFF) is not None
+
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for its next keyframe."""

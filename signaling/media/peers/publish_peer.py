@@ -199,9 +199,10 @@ class PublishPeer(Peer):
 
     def _waits(self, stream: InboundStream, losses: LossTracker, number: int, payload: bytes) -> bool:
         """Whether this begins a keyframe before which something is missing, and nobody waits for just that keyframe."""
-        if not losses.missing_before(number) or stream.publication.awaited or number in stream.gate:
+        gate, publication = stream.gate, stream.publication
+        if gate.full or not losses.missing_before(number) or publication.awaited or number in gate:
             return False
-        return starts_keyframe(stream.media.codec, payload)
+        return starts_keyframe(stream.media.codec, payload) and not publication.has(number)
 
     def _open_gate(self, stream: InboundStream, now: float) -> None:
         if stream.losses is not None:

@@ -11,7 +11,7 @@ import pytest
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
-from signaling.media.peers.gate import Beginning, Gate
+from signaling.media.peers.gate import MOST, Beginning, Gate
 from signaling.media.peers.publication import TOLD_AGAIN, Publication
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.nack import LossTracker
@@ -173,6 +173,10 @@ def test_keyframes_wait_for_what_is_older_in_their_order_and_not_for_ever() -> N
     losses.received(2, 2.2)
     assert gate.open(losses, 2.2) == [late]
     assert not gate
+    for number in range(MOST):
+        assert not gate.full
+        gate.keep(beginning(number, 3.0))
+    assert gate.full
 
 
 def test_a_way_that_grows_longer_is_learned() -> None:
