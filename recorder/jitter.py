@@ -86,10 +86,10 @@ class JitterBuffer:
             self.late += 1
             missed = self._given_up.pop(sequence, None)
             if missed is not None:
-                self._lateness.append((packet.arrival, packet.arrival - missed))
+                self._came_late(packet.arrival, missed)
             return []
         if ahead == 0 and self._held:
-            self._lateness.append((packet.arrival, packet.arrival - self._held[self._nearest()].arrival))
+            self._came_late(packet.arrival, self._held[self._nearest()].arrival)
         if sequence in self._held:
             self.duplicates += 1
             return []
@@ -118,6 +118,11 @@ class JitterBuffer:
         while self._held:
             released += self._skip()
         return released
+
+    def _came_late(self, now: float, missed: float) -> None:
+        """Something came that was found missing at `missed`; what was only overtaken says nothing of repairs."""
+        if now - missed > START:
+            self._lateness.append((now, now - missed))
 
     def _begin(self, now: float) -> Released:
         """Once the first packets have had time to come, begin with the one that was sent first."""

@@ -160,7 +160,7 @@ TRIP = 1.2
 def by_satellite(seed: int) -> tuple[dict[str, float], int, float]:
     """A camera recorded for 40 s by a line that loses 3 %: the session's figures, keyframes asked for, seconds kept."""
     session, chance = Session(State(), RecorderSettings(), 0.0), random.Random(seed)
-    camera = Sender("camera", 20, "publication-0")
+    camera = Sender("camera", 20, "publication-0", jitter=0.07)
     camera.start(0.0)
     commands = session.track_opened(camera.track, 0.0)
     coming: list[tuple[float, int, bytes]] = []
