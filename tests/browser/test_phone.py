@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser import lecture as doing
 from tests.browser.people import Person, person
@@ -48,6 +49,12 @@ SCREEN = """
 """
 """The screen goes off and on: as phones do, the page is told, and what shows a picture is paused. Automated browsers
 never hide a page."""
+
+STANDS = """
+() => [document.body.innerText.slice(0, 400), ...Array.from(document.querySelectorAll('video'), (video) =>
+  [video.readyState, video.paused, video.muted, video.currentTime, video.videoWidth, video.buffered.length])]
+"""
+"""What there is to say of a page that does not ask for a tap."""
 
 PLAYED = """
 () => {
@@ -96,7 +103,11 @@ async def test_wechat_from_the_code_in_the_hall_to_sound_with_the_screen_off(bro
             phone.page.on("request", lambda request: asked.append(request.url))
             await phone.page.goto(f"{server.url}/lectures/{lecture}")
             loud = phone.part("player").get_by_text("打开声音")
-            await loud.tap()
+            try:
+                await loud.tap()
+            except PlaywrightTimeout:
+                stands = await phone.page.evaluate(STANDS)
+                raise AssertionError(f"no button, but {stands} after {asked[-12:]}") from None
             await expect(loud).to_be_hidden()
             await doing.follows(phone, pictures=2)
 
