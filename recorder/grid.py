@@ -12,6 +12,9 @@ from bisect import bisect_right
 MIN_INTERVAL = 500
 """Milliseconds between two boundaries at least."""
 
+LAST = 20
+"""Milliseconds that the last interval lasts at least: with less there would be no picture of some track in it."""
+
 LATE = 1500
 """Milliseconds that a keyframe may come after its boundary; then the segment ends without one."""
 
@@ -76,9 +79,9 @@ class Grid:
         return None
 
     def finish(self, time: int) -> int:
-        """Close the last interval at `time`, or just after its start if that is later; returns the boundary."""
+        """Close the last interval at `time`, or a moment after its start if that is later; returns the boundary."""
         while self.upcoming + LATE <= time:
             self.starts.append(self.upcoming)
-        end = max(time, self.starts[-1] + 1)
+        end = max(time, self.starts[-1] + LAST)
         self.starts.append(end)
         return end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -29,14 +30,18 @@ async (addresses) => {
     video.muted = true;
     const player = new shaka.Player();
     await player.attach(video);
-    player.addEventListener('error', ({detail}) => window.errors.push(`${detail.code} ${JSON.stringify(detail.data)}`));
+    player.addEventListener('error', ({detail: {code, data}}) => {
+      const untold = code === shaka.util.Error.Code.BAD_HTTP_STATUS && data[1] === 404 && data[0].includes('/part-');
+      if (!untold) window.errors.push(`${code} ${JSON.stringify(data)}`);
+    });
     await player.load(address);
     await video.play();
     return {player, video};
   }));
 }
 """
-"""One player for each address, with the settings it comes with."""
+"""One player for each address, with the settings it comes with. A part that playlists hinted at and that will not come,
+because the lecture is over, is answered with 404: it says so, looks again and plays to the end."""
 
 PLAYED = """
 () => players.map(({player, video}) => ({
@@ -83,8 +88,7 @@ async () => {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    # With AAC beside Opus it takes now one, now the other, and has stood near the end with AAC (docs/recording.md).
-    with running_server(tmp_path_factory.mktemp("shaka") / "data", TELE_RECORDING__AAC="false") as server:
+    with running_server(tmp_path_factory.mktemp("shaka") / "data") as server:
         yield server
 
 
@@ -144,7 +148,8 @@ async def test_shaka_plays_a_lecture_live_back_in_time_and_as_its_replay(browser
 
         await load(page, addresses)
         for each in await moves_on(page):
-            assert each["live"] and each["codecs"].startswith("avc1.") and each["codecs"].endswith("opus"), each
+            assert each["live"], each
+            assert re.fullmatch(r"avc1\.\w+, ?(opus|mp4a\.40\.2)", each["codecs"]), "it takes now one, now the other"
         assert any("/part-" in address for address in asked), "it watched whole segments, not parts"
         assert any("_HLS_msn=" in address for address in asked)
 

@@ -170,6 +170,7 @@ class Lecture:
             check_delta(full, delta)
             if track.name in self.playlists:
                 check_change(self.playlists[track.name], full)
+            assert not any(segment.gap for segment in full.segments), "players take a gap for an error"
             found[track.name] = full
         if found:
             check_renditions(found)

@@ -143,6 +143,25 @@ def test_parts_are_the_bytes_of_their_segment() -> None:
                 assert (found.start, found.end - found.start) == (part.start, part.duration)
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 5, 9, 10, 11, 15, 19, 20, 21, 25, 40])
+@pytest.mark.parametrize(("fps", "delay"), [(2, 0.0), (10, 0.1), (20, 0.0), (20, 0.2), (30, 0.5)])
+@pytest.mark.parametrize("lost", [0.0, 0.24, 0.5, 1.4])
+def test_an_end_just_behind_a_boundary_leaves_no_track_without_a_picture(
+    fps: float, delay: float, lost: float, after: int
+) -> None:
+    made = Lecture()
+    made.join(Sender("microphone", 50, "m1", delay=0.0))
+    camera = made.join(Sender("camera", fps, "c1", delay=delay))
+    made.run(8.0 - lost)
+    camera.loss = 1.0
+    made.run(lost)
+    made.now += after / 1000
+    made.seal()
+    lasts = {name: list(playlist.segments)[-1] for name, playlist in made.playlists.items()}
+    assert len({segment.uri for segment in lasts.values()}) == 1, lasts
+    assert all(segment.uri.startswith("seg") and segment.duration > 0.005 for segment in lasts.values()), lasts
+
+
 def test_a_crowd_of_changes_is_bounded() -> None:
     """A sender whose every keyframe has another size costs a cut now and then, not a segment each."""
     made, _, camera = lecture(check_every=15)
