@@ -54,6 +54,24 @@ async def test_an_offer_nobody_answers_is_made_again_after_ten_seconds(call: Cal
     assert await call.count("offers_unanswered") == 1
 
 
+async def test_who_joins_again_is_made_the_offer_that_may_have_been_missed(call: Call) -> None:
+    call.auto_answer = False
+    await call.plane.join(call.room, "spec", ["H264"])
+    await call.plane.subscribe(call.room, "spec", "s1")
+    await call.until(lambda: len(call.of("offer")) == 1)
+    await call.plane.join(call.room, "spec", ["H264"])
+    await call.until(lambda: len(call.of("offer")) == 2)
+    again = call.of("offer")[1]
+    answer = call.client().answer(again["sdp"])
+    assert await call.plane.answer(call.room, "spec", "s1", again["version"], answer) == {"stale": False}
+
+    await call.plane.join(call.room, "spec", ["H264"])
+    await call.publisher("gp")
+    await call.until(lambda: len(call.of("offer")) == 3)
+    assert len(call.of("offer")[2]["tracks"]) == 2, "what was answered is not offered again without a reason"
+    assert await call.count("ice_restarts") == 0
+
+
 async def test_a_section_the_browser_refuses_is_not_used_again(call: Call) -> None:
     await call.publisher("gp")
     call.auto_answer = False

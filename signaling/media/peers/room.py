@@ -66,9 +66,14 @@ class Room:
     _by_key: dict[FeedKey, Feed] = field(default_factory=dict)
 
     def join(self, name: str, codecs: frozenset[Codec]) -> None:
-        """Let someone in, or learn new capabilities; when the codec changes, those who publish are told."""
+        """Let someone in, or learn new capabilities; when the codec changes, those who publish are told.
+
+        Who joins again may have missed an offer: one that is not answered is made once more.
+        """
         participant = self.participants.setdefault(name, Participant(codecs))
         participant.codecs = codecs
+        if participant.subscribe is not None:
+            participant.subscribe.repeat()
         codec = choose_codec(self.codec, (each.codecs for each in self.participants.values()))
         if codec == self.codec:
             return

@@ -43,6 +43,11 @@ class SubscribePeer(SendingPeer):
         self._negotiation.again()
         self.due = self._around.clock()
 
+    def repeat(self) -> None:
+        """Make an offer that is not answered once more, under a new version: its receiver may not have heard it."""
+        if self._negotiation.outstanding:
+            self._negotiation.again()
+
     def offer(self, now: float) -> None:
         """Emit the next offer if there is something new and none is outstanding."""
         if self.state == "closed":

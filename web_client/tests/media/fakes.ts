@@ -9,6 +9,8 @@ export class FakePeer {
   remote: string[] = [];
   restarts = 0;
   closed = false;
+  /** Milliseconds since something was last received; null where the browser does not tell. */
+  silence: number | null = null;
   transceivers: { mid: string | null; direction: string; kind: string; receiver: { track: object } }[] = [];
   onconnectionstatechange: (() => void) | null = null;
   ontrack: unknown = null;
@@ -44,6 +46,10 @@ export class FakePeer {
   async setRemoteDescription(description: { type: string; sdp: string }): Promise<void> {
     this.remote.push(description.sdp);
     this.currentRemoteDescription = description;
+  }
+  async getStats(): Promise<Map<string, object>> {
+    const pair = { type: "candidate-pair", nominated: false, timestamp: 90_000 };
+    return new Map([["CP", this.silence === null ? pair : { ...pair, lastPacketReceivedTimestamp: 90_000 - this.silence }]]);
   }
   close(): void {
     this.closed = true;

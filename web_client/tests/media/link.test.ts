@@ -144,6 +144,42 @@ describe("publishing", () => {
     expect([publisher.state, server.published.length]).toEqual(["connected", 1]);
     publisher.close();
   });
+  it("leaves alone what is there when the line to the server is back", async () => {
+    const publisher = await published();
+    last().silence = 40;
+    await publisher.resume();
+    expect([last().restarts, server.published.length]).toEqual([0, 1]);
+    last().silence = 900;
+    await publisher.resume();
+    expect([last().restarts, server.published.length]).toEqual([1, 2]);
+    publisher.close();
+  });
+  it("does not leave it alone where something is still to be agreed", async () => {
+    const publisher = await published();
+    last().silence = 40;
+    server.fail = new RequestError("offline");
+    await publisher.setScreen({} as MediaStreamTrack);
+    expect(server.published).toHaveLength(1);
+    await publisher.resume();
+    expect(server.published.at(-1)?.sources["3"]).toBe("screen");
+    publisher.close();
+  });
+  it("tells the server new credentials with the next exchange after it found it alone", async () => {
+    const publisher = await published();
+    server.up = false;
+    last().become("failed");
+    await vi.advanceTimersByTimeAsync(1);
+    last().become("connected");
+    server.up = true;
+    last().silence = 40;
+    await publisher.resume();
+    expect([last().restarts, server.published.length]).toEqual([1, 1]);
+    await publisher.setScreen({} as MediaStreamTrack);
+    expect([last().restarts, server.published.length]).toEqual([2, 2]);
+    await publisher.setScreen(null);
+    expect([last().restarts, server.published.length]).toEqual([2, 3]);
+    publisher.close();
+  });
   it("tries again later, on the same connection, when the answer did not come", async () => {
     const publisher = await published();
     server.fail = new RequestError("timeout");

@@ -27,6 +27,8 @@ const PATIENCE = 1_500;
 /** A restart or a new connection that has not connected by then is given up; the next one gets twice the time. */
 const CONNECT_FIRST = 6_000;
 const CONNECT_MOST = 24_000;
+/** A connection that heard something within so many milliseconds is there: who sends hears feedback 20 times a second. */
+const FRESH = 500;
 const RETRY_FIRST = 500;
 const RETRY_MOST = 4_000;
 
@@ -42,6 +44,10 @@ export abstract class Link {
   #retry = RETRY_FIRST;
   #limit = CONNECT_FIRST;
   #wasConnected = false;
+  /** An exchange of descriptions failed and is still to come. */
+  #owes = false;
+  /** Our ICE credentials are others than the server was told: the next exchange is a restart. */
+  #searched = false;
 
   constructor(options: LinkOptions) {
     this.options = options;
@@ -70,9 +76,14 @@ export abstract class Link {
     });
   }
 
-  /** The signalling line is back, or the network changed: find the server again, keeping the session. */
+  /**
+   * The signalling line is back, or the network changed: find the server again, keeping the session. What found it already
+   * and owes nothing is left alone, for a restart would take it away for a moment.
+   */
   resume(): Promise<void> {
-    return this.serial.run(() => this.#attempt(true));
+    return this.serial.run(async () => {
+      if (this.#owes || !(await carries(this.peer))) await this.#attempt(true);
+    });
   }
 
   /** The server lost this session: begin anew. */
@@ -112,6 +123,7 @@ export abstract class Link {
   /** What a failed exchange leads to: waiting for the line, or a new connection. */
   protected recover(error: unknown): void {
     if (this.#state === "closed") return;
+    this.#owes = true;
     const lineDown = error instanceof RequestError && ["offline", "timeout", "signed-out", "media-down"].includes(error.code);
     if (!(error instanceof ForgottenError) && !lineDown) console.warn("media negotiation failed:", error);
     if (this.#wasConnected && this.peer.connectionState !== "connected") this.#enter("interrupted");
@@ -123,7 +135,8 @@ export abstract class Link {
   async #attempt(restart: boolean): Promise<void> {
     if (this.#state === "closed") return;
     try {
-      await this.negotiate(restart);
+      await this.negotiate(restart || this.#searched);
+      this.#owes = this.#searched = false;
     } catch (error) {
       this.recover(error);
     }
@@ -134,6 +147,7 @@ export abstract class Link {
     this.#drop(this.peer);
     this.session = this.options.newSession();
     this.remoteKeys = "";
+    this.#searched = false;
     this.peer = this.#newPeer();
     this.#enter(this.#wasConnected ? "interrupted" : "connecting");
     this.furnish();
@@ -158,6 +172,7 @@ export abstract class Link {
     if (this.#state !== "interrupted" || peer.connectionState !== "failed" || !known) return;
     try {
       await this.serial.run(async () => {
+        this.#searched = true;
         peer.restartIce();
         await peer.setLocalDescription(await peer.createOffer());
         // What was an offer becomes an answer: the end that waited for DTLS goes on waiting (RFC 8842 §5).
@@ -213,6 +228,14 @@ export abstract class Link {
     this.#state = state;
     this.options.onState(state);
   }
+}
+
+/** Whether packets come over a connection now; no where the browser does not tell when the last one came. */
+async function carries(peer: RTCPeerConnection): Promise<boolean> {
+  if (peer.connectionState !== "connected") return false;
+  // A path that was just found again may carry before it is nominated.
+  const pairs = [...(await peer.getStats()).values()].filter(({ type }) => type === "candidate-pair");
+  return pairs.some(({ timestamp, lastPacketReceivedTimestamp: last }) => typeof last === "number" && timestamp - last < FRESH);
 }
 
 /** The server answered with other keys: it no longer knows this session. */
