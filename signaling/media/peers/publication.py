@@ -13,7 +13,7 @@ from signaling.media.packets.keyframe import starts_keyframe
 from signaling.media.peers.forward import WIRE, FanOut
 from signaling.media.peers.subscription import Subscription
 from signaling.media.peers.taps import Taps
-from signaling.media.policy.pli import KeyframeRequests
+from signaling.media.policy.pli import INTERVAL, KeyframeRequests
 from signaling.media.policy.rates import RateMeter
 from signaling.media.policy.repair import ahead
 from signaling.media.policy.reports import SenderClock
@@ -27,6 +27,10 @@ AUDIO_KEPT: Final = 64
 VIDEO_KEPT: Final = 512
 TOLD_AGAIN: Final = 5.0
 """Seconds for which every picture says that none are to be held any more: what they say once stays so."""
+FRESH: Final = INTERVAL
+"""Seconds for which a keyframe serves who comes after it: until then none is asked for again."""
+CATCH_UP: Final = 128
+"""Packets that are sent at once for that at most: a keyframe and what followed it at 2.5 Mbit/s."""
 KEYFRAME_PATIENCE: Final = 3.0
 """Seconds after which a subscriber that has no picture yet is let in without a keyframe."""
 
@@ -73,6 +77,8 @@ class Publication:
         """Those of players that made their own offer, by the form that they want."""
         self._active: set[Subscription] = set()
         self._waiting: dict[Subscription, float] = {}
+        self._keyframe = (-1, -1, 0.0)
+        """Number, timestamp and arrival of the latest keyframe's first packet."""
         self._youngest = 0
         """The number that the latest subscriber began with: what is older and comes late is not for everybody."""
         self._number_shift: int | None = None
@@ -117,6 +123,8 @@ class Publication:
             keyframe = starts_keyframe(codec, payload)
             if keyframe:
                 self.keyframes.arrived()
+                if number > self._keyframe[0] and timestamp != self._keyframe[1]:
+                    self._keyframe = number, timestamp, now
             if self._waiting:
                 self._admit(number, timestamp, now, keyframe)
         absent = [each for each in self._active if each.begins > number] if number < self._youngest else []
@@ -201,8 +209,13 @@ class Publication:
     # --- to the subscribers ---------------------------------------------------------------------------------------
 
     def attach(self, subscription: Subscription, now: float) -> None:
-        """Let a subscription begin: with the next keyframe, which is asked for here; with audio at once."""
-        if self.track.kind == "video":
+        """Let a subscription begin: with the next keyframe, which is asked for here; with one that came just now, and
+        with audio, at once."""
+        if self.track.kind == "video" and self._is_fresh(subscription, now):
+            number, timestamp, _ = self._keyframe
+            self._begin(subscription, number, timestamp, now)
+            subscription.catch_up(now)
+        elif self.track.kind == "video":
             self._waiting.setdefault(subscription, now)
             self.want_keyframe()
         else:
@@ -232,6 +245,16 @@ class Publication:
         if self.track.kind == "video":
             self.keyframes.want()
             self._ask()
+
+    def _is_fresh(self, subscription: Subscription, now: float) -> bool:
+        """Whether all since the last keyframe can be sent to a subscriber that sees nothing yet.
+
+        Who has a picture goes on with it: timestamps never go back.
+        """
+        number, _, came = self._keyframe
+        if number < 0 or now - came > FRESH or self.history.highest - number >= CATCH_UP:
+            return False
+        return subscription.source is None and subscription.ended < came
 
     def _admit(self, number: int, timestamp: int, now: float, keyframe: bool) -> None:
         for subscription, since in list(self._waiting.items()):

@@ -69,6 +69,8 @@ class Subscription:
         """What will be sent from its next keyframe on."""
         self.begins = 0
         """The number of the source's first packet that was sent here; older ones that come late must not be."""
+        self.ended = float("-inf")
+        """When something was last sent here that is no longer."""
         self.patience = RESEND_AFTER
         """Seconds within which the same packet is not sent again: the answer to the last NACK is still on its way."""
         self.lossy = False
@@ -126,6 +128,23 @@ class Subscription:
         if publication.clock is not None:
             self.report(publication.clock, now)
 
+    def catch_up(self, now: float) -> None:
+        """Send what the source has sent from `begins` to now, to this subscriber alone."""
+        if self.source is None or self.egress is None:
+            return
+        history, shift = self.source.history, self._shift
+        fan = FanOut(self._outbox, self._counters, droppable=True)
+        fan.put(self, self.egress, shift.number, shift.timestamp, self._constant)
+        for number in range(self.begins, history.highest + 1):
+            packet = history.find(number & 0xFFFF)
+            if packet is not None:
+                timestamp = int.from_bytes(packet[4:8], "big")
+                fan.forward(self._form.shape(packet) if self._form else packet, number, timestamp, now)
+        fan.remove(self)
+        packets, octets = self._sent_before
+        self._sent_before = packets + fan.packets, octets + fan.octets
+        self._counters.add("caught_up")
+
     def tick(self, now: float) -> None:
         """Another layer that does not come is not waited for while there is a picture."""
         if self.awaited is not None and self.source is not None and now - self._since > CHANGE_PATIENCE:
@@ -161,6 +180,7 @@ class Subscription:
         self.step_out()
         source.detach(self)
         self.source = None
+        self.ended = now
         self._continuity.end(source.history.highest, *source.last, source.clock)
 
     # --- what the subscriber asks for and is told -----------------------------------------------------------------

@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from pylibsrtp import Policy, Session
 
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
-from signaling.media.peers.forward import MAX_BURST, SENT_RING, Egress, FanOut
+from signaling.media.peers.forward import MAX_BURST, SENT_RING, FanOut
 from signaling.media.transport import address
 from signaling.media.transport.batch import Outbox, PinnedAddress
-from signaling.media.transport.mux import Path
+from tests.unit.signaling.media.wire import Subscriber
 
 SO_NO_CHECK = 11
 """A socket option that makes the kernel refuse to cut messages into datagrams (net/ipv4/udp.c)."""
-
-
-class Subscriber:
-    """A socket with the receiving half of an SRTP session."""
-
-    def __init__(self, ssrc: int) -> None:
-        key = bytes(range(ssrc, ssrc + 30))
-        self.socket = socket.socket(type=socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
-        self.inbound = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND))
-        self.outbound = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
-        nobody: Any = None
-        self.path = Path(nobody, address.encode(socket.AF_INET, *self.socket.getsockname()))
-        self.egress = Egress(self.outbound._srtp[0], self.path)
-        self.constant = rtp_header.constant_part(ssrc, b"00")
-
-    def received(self) -> list[bytes]:
-        """What has come, decrypted."""
-        packets = []
-        while True:
-            try:
-                packets.append(self.inbound.unprotect(self.socket.recv(2_000)))
-            except BlockingIOError:
-                return packets
 
 
 @pytest.fixture
