@@ -14,7 +14,7 @@ from tests.bench import speech
 from tests.bench.call import Figures, Party, call, hang_up, two_parties
 from tests.bench.line import grown, sent
 from tests.browser.test_consultation import replays
-from tests.impair import CLEAN, LOSSY, capped
+from tests.impair import CLEAN, LOSSY, SATELLITE, capped
 from tests.server import Server, running_server
 
 LIMIT = 40.0
@@ -75,6 +75,13 @@ async def test_a_thin_uplink_carries_a_picture_then_the_voice_alone_and_says_so(
         await until(speaker, lambda figures: sent(figures) == "full", 90)
         await expect(speaker.who.part("line-notice")).to_have_count(0)
         await expect(listener.who.part("tile").get_by_test_id("sound-only")).to_have_count(0, timeout=20_000)
+
+
+async def test_a_picture_by_satellite_is_said_to_be_late(server: Server, tmp_path: Path) -> None:
+    async with calling(server, tmp_path) as (speaker, listener):
+        speaker.line.both(SATELLITE)
+        await expect(listener.who.part("picture-late")).to_be_visible(timeout=LIMIT * 1_000)
+        assert await speaker.who.part("picture-late").count() == 0, "both wait for the same line"
 
 
 async def test_a_silent_microphone_sends_little_and_the_recording_plays(server: Server, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signaling.media.packets import rtcp, rtp_header
+from signaling.media.peers.gate import MOST
 from signaling.media.policy.repair import WAITS
 from signaling.media.sdp.lines import URI_PLAYOUT_DELAY
 from tests.media_call import AUDIO, DELTA, H264, KEYFRAME, OPUS, RTX, VIDEO, Call, calling, rtp
@@ -103,6 +104,19 @@ class Speaker:
         self.picture(payload=KEYFRAME + b" in vain")
         self.call.clock.ahead += held(listener, ssrc)
         await self.call.until(lambda: shown()[-1].endswith(b"in vain"), "a keyframe that has waited long enough")
+
+        doubles = await self.call.count("dropped_double_or_late")
+        self.repairs += 1
+        again = struct.pack("!H", self.number) + KEYFRAME + b" in vain"
+        self.client.send_secured(rtp(VIDEO + 1, RTX, self.repairs, 3_000 * self.number, again))
+        self.picture(payload=DELTA + b" after the double")
+        await self.call.until(lambda: shown()[-1].endswith(b"after the double"), "what comes next")
+        assert await self.call.count("dropped_double_or_late") == doubles + 1, "the double waits"
+
+        for each in range(MOST + 1):
+            self.picture(payload=KEYFRAME + b" behind the hole %d" % each)
+        await self.call.until(lambda: shown()[-1].endswith(b"hole %d" % MOST), "one that finds no place to wait")
+        assert shown()[-2].endswith(b"after the double"), "the others wait"
 
     async def tell_the_time(self, listener: MediaClient, *streams: tuple[int, int]) -> None:
         """A report of each of these (its own SSRC, the listener's) that puts the same instant at timestamp 0."""

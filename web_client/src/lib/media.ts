@@ -4,6 +4,7 @@ import type { Events, IceServer, VideoCodec } from "./protocol";
 import type { LinkState, Signalling } from "./media/link";
 import { Publisher } from "./media/publisher";
 import { Hold } from "./media/buffer";
+import { Lips } from "./media/lips";
 import { EMPTY_SAMPLE, LineMeter, sampleOf, type LineQuality, type LineSample, type Report } from "./media/quality";
 import { Subscriber, type RemoteTracks } from "./media/subscriber";
 import { Uplink, uplinkSampleOf, type UplinkMode } from "./media/uplink";
@@ -25,6 +26,8 @@ export interface RoomMediaOptions {
   onState: (state: MediaState) => void;
   onTracks: (tracks: Map<string, RemoteTracks>) => void;
   onLine: (quality: LineQuality, sample: LineSample) => void;
+  /** The participants whose picture runs behind their voice are others than before. */
+  onLate?: (participants: ReadonlySet<string>) => void;
   /** What our line carries upwards changed, and with it what is sent. */
   onUplink: (mode: UplinkMode) => void;
   createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
@@ -46,6 +49,9 @@ export class RoomMedia {
   #closed = false;
   #sample = EMPTY_SAMPLE;
   readonly #hold = new Hold();
+  readonly #lips = new Lips();
+  #received: ReadonlyMap<string, RemoteTracks> = new Map();
+  #late: ReadonlySet<string> = new Set();
   #servers: IceServer[];
 
   constructor(options: RoomMediaOptions) {
@@ -58,7 +64,8 @@ export class RoomMedia {
       onState: () => this.#update(),
     };
     this.#publisher = new Publisher({ ...shared, codec: options.codec, lowCamera: options.lowCamera ?? true, steadySound: options.steadySound ?? false });
-    this.#subscriber = new Subscriber({ ...shared, onTracks: options.onTracks });
+    const onTracks = (tracks: Map<string, RemoteTracks>): void => options.onTracks((this.#received = tracks));
+    this.#subscriber = new Subscriber({ ...shared, onTracks });
   }
 
   get state(): MediaState {
@@ -137,6 +144,8 @@ export class RoomMedia {
       const now = performance.now();
       this.#sample = sampleOf([...up, ...down], now);
       this.#subscriber.hold(this.#hold.judge(this.#sample));
+      const late = this.#lips.judge(this.#received, down);
+      if (late !== this.#late) this.#options.onLate?.((this.#late = late));
       this.#options.onLine(this.#meter.judge(this.#sample, this.#state !== "reconnecting"), this.#sample);
       if (this.#publisher.state === "connected") await this.#adapt(up, now);
     } catch (error) {

@@ -33,6 +33,8 @@ export class RoomSession {
   stageFile = $state<string | null>(null);
   /** What the browser sees of the line, what the server says of it, and what of us it carries. */
   line = $state<LineQuality>("good");
+  /** Whose picture runs behind their voice. */
+  late = $state.raw<ReadonlySet<string>>(new Set());
   lineTold = $state.raw<Line>({ down: "good", up: "good" });
   uplink = $state<UplinkMode>("full");
   endedBy = $state<string | null>(null);
@@ -218,6 +220,7 @@ export class RoomSession {
       },
       onTracks: (tracks) => (this.tracks = tracks),
       onLine: (quality) => (this.line = quality),
+      onLate: (participants) => (this.late = participants),
       onUplink: (mode) => (this.uplink = mode),
     });
     this.local.attach(this.#media);
