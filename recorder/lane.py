@@ -30,10 +30,10 @@ _DEPACKETIZERS: dict[Codec, type[Depacketizer]] = {
 class _Stream:
     """One RTP stream: everything that begins anew with a new publication or SSRC."""
 
-    def __init__(self, codec: Codec, wait: float, longest: float, sender: SenderClock) -> None:
+    def __init__(self, codec: Codec, wait: float, longest: float, sender: SenderClock, *, steady: bool) -> None:
         rate = CLOCK_RATE[codec]
         # One second of packets at 20 Mbit/s, of audio at 5 ms frames.
-        self.jitter = JitterBuffer(wait=wait, longest=longest, limit=2048 if codec != "opus" else 200)
+        self.jitter = JitterBuffer(wait=wait, longest=longest, limit=2048 if codec != "opus" else 200, steady=steady)
         self.depacketizer = _DEPACKETIZERS[codec]()
         self.clock = TrackClock(rate, sender)
         self.ssrc: int | None = None
@@ -59,6 +59,8 @@ class Lane:
         self.publication: str | None = None
         self.started = past is not None
         self.asked = float("-inf")
+        self._asked_behind = -2
+        """The segment during which a keyframe was last asked for, to begin the next one."""
         self.counts: dict[str, float] = {}
         self._settings = settings
         self._stream: _Stream | None = None
@@ -86,7 +88,7 @@ class Lane:
         self.detach()
         self.publication = track.publication
         self._track = track
-        self._stream = _Stream(track.codec, *self._waits(), sender)
+        self._stream = _Stream(track.codec, *self._waits(), sender, steady=self._live)
         self.asked = float("-inf")
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
@@ -130,9 +132,12 @@ class Lane:
         """Give up what is overdue, fill what is missing."""
         outputs: list[Output] = []
         if self._stream is not None:
-            outputs = self._released(self._stream, self._stream.jitter.expire(now))
-            since = self._stream.jitter.waiting_since
-            if since is not None and self.kind == "video" and not self._live:
+            jitter = self._stream.jitter
+            outputs = self._released(self._stream, jitter.expire(now))
+            since = jitter.waiting_since
+            if self._live:
+                now -= jitter.delay(now)  # the row goes on, that much later
+            elif since is not None and self.kind == "video":
                 now = min(now, since)  # what came since is there: it is not silence
         return outputs + self.segmenter.clock(round(now * self.segmenter.rate))
 
@@ -146,12 +151,13 @@ class Lane:
         if self.publication is None or not isinstance(segmenter, VideoSegmenter):
             return False
         every = self._settings.ask_every
-        if self._stream is not None and self._stream.jitter.waiting_since is not None:
+        asked_already = self._asked_behind == segmenter.last
+        if asked_already and self._stream is not None and self._stream.jitter.waiting_since is not None:
             # What was asked for may be there already, behind a hole.
             every = max(every, self._stream.jitter.patience(now))
         if now - self.asked < every or not segmenter.wants_key(round(now * segmenter.rate)):
             return False
-        self.asked = now
+        self.asked, self._asked_behind = now, segmenter.last
         return True
 
     def take_counts(self) -> dict[str, float]:
@@ -181,7 +187,7 @@ class Lane:
         self._count_stream()
         self._count("restarts", 1)
         sender = self._stream.clock.sender if self._stream else SenderClock()
-        self._stream = _Stream(self._track.codec, *self._waits(), sender)
+        self._stream = _Stream(self._track.codec, *self._waits(), sender, steady=self._live)
         if isinstance(self.segmenter, VideoSegmenter):
             self.segmenter.waiting = True
         return self._stream
@@ -191,7 +197,7 @@ class Lane:
         settings = self._settings
         if self.kind == "audio":
             return settings.audio_wait, settings.audio_wait
-        return settings.video_wait, settings.video_wait if self._live else settings.video_wait_longest
+        return settings.video_wait, settings.video_wait_longest
 
     def _quiet(self) -> float:
         settings = self._settings

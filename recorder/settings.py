@@ -31,7 +31,7 @@ class RecorderSettings:
 
     video_wait_longest: float = 2.8
     """The same where retransmissions take long: by satellite the second one takes 2.6 s. Where `low_latency` is asked
-    for it is `video_wait`, for there a second of waiting is a second of delay for everybody."""
+    for, everything is held for as long then: pictures are late for everybody, and move."""
 
     audio_wait: float = 0.5
     """The same for audio; must stay below the second after which silence takes its place."""

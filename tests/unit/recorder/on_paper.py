@@ -38,6 +38,8 @@ class Sender:
     loss: float = 0.0
     ssrc: int = 1
     jitter: float = 0.0
+    repair: float | None = None
+    """Seconds after which what was lost comes again, if it does."""
     _sequence: int = 0
     _next: float = 0.0
 
@@ -55,8 +57,11 @@ class Sender:
             if self.away:
                 continue
             for data in self._frame(captured, chance):
-                if chance.random() >= self.loss:
-                    yield captured + self.delay + chance.random() * self.jitter, data
+                late, lost = 0.0, chance.random() < self.loss
+                while lost and self.repair is not None:
+                    late, lost = late + self.repair, chance.random() < self.loss
+                if not lost:
+                    yield captured + self.delay + late + chance.random() * self.jitter, data
 
     def start(self, now: float) -> None:
         self._next = now

@@ -46,6 +46,33 @@ def test_what_comes_after_it_was_given_up_teaches_patience(buffer: JitterBuffer)
     assert buffer.patience(5.6 + REMEMBERED) == WAIT
 
 
+def test_what_is_followed_live_is_held_evenly_where_repairs_are_late() -> None:
+    live = JitterBuffer(wait=WAIT, longest=LONGEST, limit=2048, steady=True)
+    live.push(packet(0, 0.0))
+    assert numbers(live.expire(0.2)) == [0]
+    assert numbers(live.push(packet(1, 1.0))) == [1], "nothing is held while nothing was late"
+    live.push(packet(3, 1.1))
+    assert numbers(live.push(packet(2, 1.6))) == [2, 3]
+    delay = live.delay(1.6)
+    assert delay == pytest.approx(TWICE * 0.5)
+
+    assert live.push(packet(4, 2.0)) == []
+    assert live.push(packet(6, 2.1)) == []
+    assert live.push(packet(5, 2.9)) == []
+    assert (live.delay(2.9), live.lost) == (pytest.approx(TWICE * 0.8), 0)
+    assert numbers(live.expire(2.0 + TWICE * 0.8)) == [4]
+    assert numbers(live.expire(2.1 + TWICE * 0.8)) == [5, 6], "what was repaired does not wait anew"
+
+    live.push(packet(8, 5.0))
+    assert live.expire(5.0 + TWICE * 0.8 - 0.01) == []
+    assert [(lost, each.sequence) for lost, each in live.expire(5.0 + TWICE * 0.8)] == [(1, 8)]
+
+    live.push(packet(9, 6.0))
+    live.push(packet(10, 6.1))
+    assert numbers(live.expire(3.0 + REMEMBERED)) == [9, 10], "what is over is forgotten"
+    assert numbers(live.push(packet(11, 4.0 + REMEMBERED))) == [11]
+
+
 def test_packets_that_overtake_one_another_teach_nothing_and_push_nothing_out(buffer: JitterBuffer) -> None:
     buffer.push(packet(2, 1.0))
     buffer.push(packet(1, 2.2))

@@ -128,6 +128,24 @@ def test_a_loss_shows_the_last_keyframe_again_until_the_next() -> None:
     assert sum(part.independent for part in parts) > len(made.playlists[CAMERA].segments) + 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_lecturer_by_satellite_is_shown_some_seconds_late_and_moves(seed: int) -> None:
+    made, sound, camera = lecture(seed=seed)
+    for sender in (sound, camera):
+        sender.delay, sender.jitter = 0.6, 0.02
+    camera.loss, camera.repair = 0.03, 1.3
+    made.run(20)  # by then it is known how long repairs take
+    dropped, behind_then = made.session.quality()["dropped"], []
+    for _ in range(200):
+        made.run(0.2)
+        behind_then.append(behind(made, CAMERA))
+    assert made.session.quality()["dropped"] - dropped <= 5, "of 800 pictures"
+    assert min(behind_then) > 2.5 and max(behind_then) < 3.5, "as even as it came"
+    made.seal()
+    last = made.state.tracks[CAMERA].last
+    assert last is not None and last.end / 90_000 > 59, "what was still held is there"
+
+
 def test_parts_are_the_bytes_of_their_segment() -> None:
     made, *_ = lecture()
     made.run(15)
