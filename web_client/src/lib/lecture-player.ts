@@ -89,33 +89,48 @@ export function follow(leader: number, rate: number, follower: number): Follow {
   return { seek: null, rate: rate * (1 - Math.max(-0.08, Math.min(0.08, drift / 2))) };
 }
 
-/** Stalls within so many ms count together; after two of them in the smallest picture, sound alone goes on. */
+/** Stalls within so many ms count together: after two the smallest picture is taken, after two more the sound alone. */
 const TOGETHER = 20_000;
+/** So long a step takes until it can be seen to help: what was under way in the large picture comes first. */
+const SETTLES = 8_000;
 const FIRST_REST = 30_000;
 const LONGEST_REST = 240_000;
 
-/** Decides when a line that stalls is spared the picture, and when the picture is tried again. Times in ms. */
+/**
+ * Decides when a line that stalls is spared the large picture, then any picture, and when more is tried again. Players that
+ * choose by measured bandwidth do not see it where parts come one by one as they are made. Times in ms.
+ */
 export class ThinLine {
   #stalls: number[] = [];
   #rest = FIRST_REST;
-  #since: number | null = null;
+  #since = 0;
+  #step: "all" | "small" | "none" = "all";
+
+  /** Whether only the smallest picture is to be taken now, if any. */
+  get small(): boolean {
+    return this.#step !== "all";
+  }
 
   /** Whether the picture is left out now. */
   get sparing(): boolean {
-    return this.#since !== null;
+    return this.#step === "none";
   }
 
-  /** A stall that was noticed. `lowest`: nothing smaller with a picture was left to take. */
+  /** A stall that was noticed, or goes on. `lowest`: nothing smaller with a picture was left to take. */
   stalled(now: number, lowest: boolean): void {
+    if (this.sparing || (this.small && now - this.#since < SETTLES)) return;
     this.#stalls = [...this.#stalls.filter((at) => now - at < TOGETHER), now];
-    if (!lowest || this.sparing || this.#stalls.length < 2) return;
+    if (this.#stalls.length < 2) return;
+    this.#step = lowest || this.small ? "none" : "small";
     this.#since = now;
+    this.#stalls = [];
   }
 
-  /** Look at the clock; true when it is time to try the picture again. */
+  /** Look at the clock; true when it is time to try more. */
   retry(now: number): boolean {
-    if (this.#since === null || now - this.#since < this.#rest) return false;
-    this.#since = null;
+    if (this.#step === "all" || now - this.#since < this.#rest) return false;
+    this.#step = this.sparing ? "small" : "all";
+    this.#since = now;
     this.#stalls = [];
     this.#rest = Math.min(this.#rest * 2, LONGEST_REST);
     return true;
@@ -123,7 +138,7 @@ export class ThinLine {
 
   /** The person chose for themselves. */
   reset(): void {
-    this.#since = null;
+    this.#step = "all";
     this.#stalls = [];
     this.#rest = FIRST_REST;
   }

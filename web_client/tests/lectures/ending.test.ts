@@ -64,6 +64,7 @@ class FakeStream {
     return this.island !== null && this.island > time ? this.island : null;
   }
   hold(): void {}
+  spare(): void {}
   look(): void {}
   hurry(): void {}
   close(): void {}

@@ -90,22 +90,29 @@ describe("a thin line", () => {
     expect(line.sparing).toBe(true);
   });
 
-  it("keeps its picture while a smaller one is left to try", () => {
+  it("takes the smallest picture first, and none when that stalls as well", () => {
     const line = new ThinLine();
-    for (const at of [0, 1_000, 2_000]) line.stalled(at, false);
+    line.stalled(0, false);
+    expect(line.small).toBe(false);
+    line.stalled(4_000, false);
+    expect([line.small, line.sparing]).toEqual([true, false]);
+    for (const at of [5_000, 8_000, 11_000, 13_000]) line.stalled(at, true); // the step is given its time
     expect(line.sparing).toBe(false);
+    line.stalled(16_000, true);
+    expect([line.small, line.sparing]).toEqual([true, true]);
   });
 
-  it("gets the picture again after a rest, and each time a longer one", () => {
+  it("tries more after a rest, a step at a time, and each time after a longer one", () => {
     const line = new ThinLine();
     line.stalled(0, true);
     line.stalled(1_000, true);
     expect(line.retry(30_000)).toBe(false);
     expect(line.retry(31_000)).toBe(true);
-    line.stalled(40_000, true);
-    line.stalled(41_000, true);
-    expect(line.retry(80_000)).toBe(false);
-    expect(line.retry(101_000)).toBe(true);
+    expect([line.small, line.sparing]).toEqual([true, false]);
+    expect(line.retry(90_000)).toBe(false);
+    expect(line.retry(91_000)).toBe(true);
+    expect(line.small).toBe(false);
+    expect(line.retry(999_000)).toBe(false);
   });
 });
 

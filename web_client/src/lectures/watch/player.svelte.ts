@@ -14,6 +14,8 @@ const TICK = 200;
 const REMEMBER_EVERY = 5_000;
 /** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
 const OURS = 1_500;
+/** A stall that goes on counts once more after each so many ms. */
+const STALL = 3_000;
 /** How fast what is left is played when a lecture that one follows ends: the replay must not wait for the second or two one is behind. */
 const CLOSING = 2;
 /** After so many seconds without a picture what is missing is passed over. */
@@ -64,7 +66,7 @@ export class LecturePlayer {
   #thin = new ThinLine();
   #wanted = false;
   #wasNear = true;
-  #stalled = false;
+  #counted = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #looks = new Looks(() => void this.#look());
   #remembered = 0;
@@ -186,6 +188,7 @@ export class LecturePlayer {
     this.quality = quality;
     this.#thin.reset();
     this.sparing = false;
+    this.main.spare(false);
     keepQuality(quality);
     this.main.hold(levelFor(quality, this.main.heights));
     this.#resource();
@@ -312,9 +315,13 @@ export class LecturePlayer {
     if (shouldJump({ waitingFor: this.waitingFor, behind: this.sync - this.time, wasNear: this.#wasNear })) this.seek(this.sync);
     else this.#overHole();
     const stalled = this.waitingFor > 1;
-    if (stalled && !this.#stalled && this.quality === "auto" && this.sync - this.time > 1) this.#thin.stalled(now, this.main.lowest);
-    this.#stalled = stalled;
+    if (stalled && now - this.#counted > STALL && this.quality === "auto" && this.sync - this.time > 1) {
+      this.#counted = now;
+      this.#thin.stalled(now, this.main.lowest);
+    }
+    if (!stalled) this.#counted = 0;
     this.#thin.retry(now);
+    this.main.spare(this.#thin.small);
     if (this.sparing !== this.#thin.sparing) {
       this.sparing = this.#thin.sparing;
       this.#resource();

@@ -31,6 +31,7 @@ export class Stream {
   #level = -1;
   readonly #small = new SmallInstead();
   #held = false;
+  #spared = false;
   readonly #leads: boolean;
 
   /** `leads`: hurries after the live edge by itself; others are kept in step with the one that leads. */
@@ -162,9 +163,16 @@ export class Stream {
     else this.#choose();
   }
 
+  /** Take the smallest picture, for the line carries no other. */
+  spare(spared: boolean): void {
+    if (spared === this.#spared) return;
+    this.#spared = spared;
+    this.#from(this.#wanted);
+  }
+
   /** The rendition to play; -1: the player chooses. */
   get #wanted(): number {
-    return this.#held ? levelFor("low", this.heights) : this.#level;
+    return this.#held || this.#spared ? levelFor("low", this.heights) : this.#level;
   }
 
   #choose(): void {
