@@ -12,9 +12,6 @@ from bisect import bisect_right
 MIN_INTERVAL = 500
 """Milliseconds between two boundaries at least."""
 
-LAST = 20
-"""Milliseconds that the last interval lasts at least: with less there would be no picture of some track in it."""
-
 LATE = 1500
 """Milliseconds that a keyframe may come after its boundary; then the segment ends without one."""
 
@@ -78,10 +75,10 @@ class Grid:
                 return time
         return None
 
-    def finish(self, time: int) -> int:
-        """Close the last interval at `time`, or a moment after its start if that is later; returns the boundary."""
+    def finish(self, time: int, *, least: int = 1) -> int:
+        """Close the last interval at `time`, or `least` ms after its start if that is later; returns the boundary."""
         while self.upcoming + LATE <= time:
             self.starts.append(self.upcoming)
-        end = max(time, self.starts[-1] + LAST)
+        end = max(time, self.starts[-1] + least)
         self.starts.append(end)
         return end

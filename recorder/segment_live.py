@@ -21,6 +21,9 @@ HOLD = 1.0
 MOMENT = 10
 """Milliseconds that every segment lasts at least."""
 
+LAST = 2 * MOMENT
+"""Milliseconds that the last interval lasts at least: with less some track would have no picture in it."""
+
 BEHIND = 300
 """Milliseconds that black stays behind the clock: a keyframe that comes back is not late for its own time."""
 

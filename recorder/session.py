@@ -16,6 +16,7 @@ from recorder.journal import Line, State, config_line
 from recorder.lane import Lane
 from recorder.names import init_file, segment_file, track_name
 from recorder.segment import GapFound, Output, PartClosed, SegmentClosed, SegmentOpened
+from recorder.segment_live import LAST
 from recorder.segment_video import LAG
 from recorder.settings import RecorderSettings
 from recorder.timeline import SenderClock
@@ -167,7 +168,7 @@ class Session:
         commands: list[Command] = []
         for lane in self._lanes.values():
             commands += self._commands(lane, lane.flush(), now)
-        at = self._grid.finish(round(now * 1000))
+        at = self._grid.finish(round(now * 1000), least=1 if self._target is None else LAST)
         for lane in self._lanes.values():
             commands += self._commands(lane, lane.segmenter.finish(at), now)
         commands += self._boundaries()
