@@ -16,8 +16,8 @@ from tests.browser.people import person
 from tests.server import Server, running_server
 from tests.thin_web import thin_web
 
-ENOUGH_FOR_THE_SMALL = 250_000
-"""bit/s: a quarter of what the large picture of a moving scene takes."""
+ENOUGH_FOR_THE_SMALL = 400_000
+"""bit/s: not what the large picture of a moving scene takes, and near enough for hls.js to go on trying."""
 SMALL = 160
 
 SMALL_MOVES = f"""
