@@ -33,10 +33,10 @@ export class RoomSession {
   stageFile = $state<string | null>(null);
   /** What the browser sees of the line, what the server says of it, and what of us it carries. */
   line = $state<LineQuality>("good");
-  /** Whose picture runs behind their voice. */
-  late = $state.raw<ReadonlySet<string>>(new Set());
   lineTold = $state.raw<Line>({ down: "good", up: "good" });
   uplink = $state<UplinkMode>("full");
+  /** Whose picture runs behind their voice. */
+  late = $state.raw<ReadonlySet<string>>(new Set());
   endedBy = $state<string | null>(null);
   endedReason = $state<string | null>(null);
   startedAt = $state(0);
