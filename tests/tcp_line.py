@@ -19,10 +19,16 @@ CONNECT_TIMEOUT = 1.0
 """Seconds until a SYN is sent again (RFC 6298 §2.1)."""
 LONGEST_TIMEOUT = 120.0
 CHUNK = 65_536
+PACKET = 1_400
+"""Bytes that pass at once on a thin line: it delivers an answer bit by bit, not late and whole."""
+HELD = 4_096
+"""Bytes of an answer that are taken in before they are due: the queue is the server's, as on a real line."""
 
 
 class TcpLine:
-    """Everything that connects to `port` reaches the server. `dead` stops the bytes; `move` orphans what is open."""
+    """Everything that connects to `port` reaches the server. `dead` stops the bytes; `move` orphans what is open;
+    `rate` is what all connections carry together towards the browser, bit/s, None as much as there is.
+    """
 
     def __init__(self, server: tuple[str, int], port: int) -> None:
         self._address = server
@@ -32,6 +38,8 @@ class TcpLine:
         self._server: asyncio.Server | None = None
         self._generation = 0
         self.port = port
+        self.rate: float | None = None
+        self._free = 0.0
 
     @property
     def dead(self) -> bool:
@@ -65,7 +73,7 @@ class TcpLine:
         with contextlib.closing(writer):
             await self._passable(CONNECT_TIMEOUT)
             try:
-                onward, back = await asyncio.open_connection(*self._address)
+                onward, back = await asyncio.open_connection(*self._address, limit=HELD)
             except OSError:
                 return  # nobody listens: the browser's connection is refused by being closed
             with contextlib.closing(back), contextlib.suppress(ConnectionError):
@@ -93,14 +101,22 @@ class TcpLine:
         await self._passable(FIRST_TIMEOUT)
 
     async def _down(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, generation: int) -> None:
-        while data := await source.read(CHUNK):
+        while data := await source.read(CHUNK if self.rate is None else PACKET):
             await self._passable(FIRST_TIMEOUT)
+            await self._carried(len(data))
             if generation == self._generation:
                 sink.write(data)
                 await sink.drain()
         await self._passable(FIRST_TIMEOUT)
         if generation != self._generation:
             await asyncio.Event().wait()  # not even the end gets through
+
+    async def _carried(self, size: int) -> None:
+        """Returns when the line has carried so many bytes."""
+        if self.rate is not None:
+            now = asyncio.get_running_loop().time()
+            self._free = max(self._free, now) + 8 * size / self.rate
+            await asyncio.sleep(self._free - now)
 
     async def _passable(self, timeout: float) -> None:
         """Returns at once on a good line, else at the first retransmission that finds it good again."""

@@ -14,7 +14,7 @@ from tests.bench.scene import write_scene
 from tests.browser import lecture as doing
 from tests.browser.people import person
 from tests.server import Server, running_server
-from tests.thin_web import thin_web
+from tests.tcp_line import tcp_line
 
 ENOUGH_FOR_THE_SMALL = 400_000
 """bit/s: not what the large picture of a moving scene takes, and near enough for hls.js to go on trying."""
@@ -43,12 +43,12 @@ async def test_a_thin_line_gets_the_small_picture_by_itself(browser: Browser, se
     async with (
         async_playwright() as playwright,
         party(playwright, server, "spec", tmp_path / "speech.wav", tmp_path / "scene.y4m", seed=1) as speaker,
-        thin_web(server.url) as line,
-        person(browser, line.url, "gp") as viewer,
+        tcp_line(server.port) as line,
+        person(browser, f"http://127.0.0.1:{line.port}", "gp") as viewer,
     ):
         lecture = await doing.schedule(speaker.who, "For thin lines")
         await doing.go_live(speaker.who, lecture)
-        await viewer.page.goto(f"{line.url}/lectures/{lecture}")
+        await viewer.page.goto(f"{viewer.url}/lectures/{lecture}")
         await doing.follows(viewer)
         line.rate = ENOUGH_FOR_THE_SMALL
         await viewer.page.wait_for_function(SMALL_MOVES, timeout=60_000, polling=200)
