@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Final
 
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 from playwright.async_api import expect
 
 from tests.browser.people import Person
@@ -65,29 +66,45 @@ _MARK = """
   window.played = (video) => ({ time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames,
     sound: video.webkitAudioDecodedByteCount });
   window.marked = new WeakMap(playerVideos().map((video) => [video, played(video)]));
+  window.playedSince = (video) => {
+    const now = played(video);
+    const then = marked.get(video);
+    // An element that came meanwhile begins here; one whose source was loaded anew counts from nothing again.
+    if (then && now.frames >= then.frames && now.sound >= then.sound)
+      return { time: now.time - then.time, frames: now.frames - then.frames, sound: now.sound - then.sound };
+    marked.set(video, now);
+    return { time: 0, frames: 0, sound: 0 };
+  };
 }
 """
 """Notes what each element of the player has played so far."""
 
 _MOVES_ON = """
 (pictures) => {
-  const since = playerVideos().map((video) => {
-    const [now, then] = [played(video), marked.get(video) ?? { time: video.currentTime, frames: 0, sound: 0 }];
-    return { time: now.time - then.time, frames: now.frames - then.frames, sound: now.sound - then.sound };
-  });
-  return since.some(({ sound }) => sound > 0) && since.some(({ time }) => time > 0.5)
-    && since.filter(({ frames }) => frames > 10).length >= pictures;
+  const all = playerVideos().map(playedSince);
+  return all.some(({ sound }) => sound > 0) && all.some(({ time }) => time > 0.5)
+    && all.filter(({ frames }) => frames > 10).length >= pictures;
 }
 """
+
+_STANDS = """
+() => JSON.stringify({
+  player: { ...document.querySelector('[data-testid=player]').dataset },
+  words: document.querySelector('[data-testid=player]').innerText,
+  videos: playerVideos().map((video) => ({ ...played(video), since: playedSince(video), ready: video.readyState,
+    paused: video.paused, wide: video.videoWidth,
+    buffered: [...Array(video.buffered.length).keys()].map((at) => [video.buffered.start(at), video.buffered.end(at)]) })),
+})
+"""
+"""What a player looks like that does not move on."""
 
 _BESIDE = """
 (name) => {
   const boxes = [...document.querySelectorAll('[data-testid=player] .person')];
   const video = boxes.find((each) => each.textContent.includes(name))?.querySelector('video');
   if (!video || video.muted || video.volume === 0) return false;
-  const then = marked.get(video) ?? { time: 0, frames: 0, sound: 0 };  // an element that came meanwhile
-  const now = played(video);
-  return now.frames - then.frames > 10 && now.sound - then.sound > 0 && now.time - then.time > 0.5;
+  const { time, frames, sound } = playedSince(video);
+  return frames > 10 && sound > 0 && time > 0.5;
 }
 """
 
@@ -170,7 +187,10 @@ async def follows(viewer: Person, state: str = "live", *, pictures: int = 1, wit
     await expect(player).to_have_attribute("data-state", state, timeout=within_ms)
     await expect(player).to_have_attribute("data-cover", "none", timeout=within_ms)
     await viewer.page.evaluate(_MARK)
-    await viewer.page.wait_for_function(_MOVES_ON, arg=pictures, timeout=within_ms, polling=100)
+    try:
+        await viewer.page.wait_for_function(_MOVES_ON, arg=pictures, timeout=within_ms, polling=100)
+    except PlaywrightTimeout as error:
+        raise AssertionError(f"it stands still: {await viewer.page.evaluate(_STANDS)}") from error
 
 
 async def sees_and_hears(viewer: Person, name: str, *, within_ms: int = 20_000) -> None:

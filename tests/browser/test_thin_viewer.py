@@ -24,9 +24,9 @@ SMALL_MOVES = f"""
 () => {{
   const video = document.querySelector('[data-testid=player] .speaker video');
   const {{ videoWidth: width, currentTime: time }} = video;
-  if (width !== {SMALL}) window.since = undefined;
-  else window.since ??= time;
-  return window.since !== undefined && time > window.since + 5;
+  if (width !== {SMALL}) window.smallSince = undefined;
+  else window.smallSince ??= time;
+  return window.smallSince !== undefined && time > window.smallSince + 5;
 }}
 """
 

@@ -95,6 +95,21 @@ const TOGETHER = 20_000;
 const SETTLES = 8_000;
 const FIRST_REST = 30_000;
 const LONGEST_REST = 240_000;
+/** Seconds of waiting that are a stall, and how far the edge is gone by then: else the next part is merely late. */
+const STALLED = 1;
+/** A stall that goes on counts once more after each so many ms. */
+const GOES_ON = 3_000;
+
+export interface Waiting {
+  /** Seconds for which nothing has moved. */
+  waitingFor: number;
+  /** Seconds behind where a viewer of what is live should be. */
+  behind: number;
+  /** Nothing smaller with a picture is left to take. */
+  lowest: boolean;
+  /** The wait has another cause than a thin line: the presenters are away, or the server is not reached at all. */
+  excused: boolean;
+}
 
 /**
  * Decides when a line that stalls is spared the large picture, then any picture, and when more is tried again. Players that
@@ -102,6 +117,7 @@ const LONGEST_REST = 240_000;
  */
 export class ThinLine {
   #stalls: number[] = [];
+  #counted = -Infinity;
   #rest = FIRST_REST;
   #since = 0;
   #step: "all" | "small" | "none" = "all";
@@ -116,14 +132,15 @@ export class ThinLine {
     return this.#step === "none";
   }
 
-  /** A stall that was noticed, or goes on. `lowest`: nothing smaller with a picture was left to take. */
-  stalled(now: number, lowest: boolean): void {
-    if (this.sparing || (this.small && now - this.#since < SETTLES)) return;
-    this.#stalls = [...this.#stalls.filter((at) => now - at < TOGETHER), now];
-    if (this.#stalls.length < 2) return;
-    this.#step = lowest || this.small ? "none" : "small";
-    this.#since = now;
-    this.#stalls = [];
+  /** Look at how it plays, often. */
+  look(now: number, { waitingFor, behind, lowest, excused }: Waiting): void {
+    if (waitingFor <= STALLED) this.#counted = -Infinity;
+    // What was missed meanwhile has to come first, too.
+    else if (excused) this.#counted = now;
+    else if (now - this.#counted > GOES_ON && behind > STALLED) {
+      this.#counted = now;
+      this.#stalled(now, lowest);
+    }
   }
 
   /** Look at the clock; true when it is time to try more. */
@@ -141,6 +158,15 @@ export class ThinLine {
     this.#step = "all";
     this.#stalls = [];
     this.#rest = FIRST_REST;
+  }
+
+  #stalled(now: number, lowest: boolean): void {
+    if (this.sparing || (this.small && now - this.#since < SETTLES)) return;
+    this.#stalls = [...this.#stalls.filter((at) => now - at < TOGETHER), now];
+    if (this.#stalls.length < 2) return;
+    this.#step = lowest || this.small ? "none" : "small";
+    this.#since = now;
+    this.#stalls = [];
   }
 }
 

@@ -79,33 +79,39 @@ describe("another picture beside the speaker's", () => {
   });
 });
 
+/** One stall at a moment, over at once. */
+function stall(line: ThinLine, at: number, lowest: boolean): void {
+  line.look(at, { waitingFor: 1.2, behind: 4, lowest, excused: false });
+  line.look(at, { waitingFor: 0, behind: 4, lowest, excused: false });
+}
+
 describe("a thin line", () => {
   it("is spared the picture after two stalls in the smallest one, close together", () => {
     const line = new ThinLine();
-    line.stalled(0, true);
+    stall(line, 0, true);
     expect(line.sparing).toBe(false);
-    line.stalled(30_000, true);
+    stall(line, 30_000, true);
     expect(line.sparing).toBe(false);
-    line.stalled(35_000, true);
+    stall(line, 35_000, true);
     expect(line.sparing).toBe(true);
   });
 
   it("takes the smallest picture first, and none when that stalls as well", () => {
     const line = new ThinLine();
-    line.stalled(0, false);
+    stall(line, 0, false);
     expect(line.small).toBe(false);
-    line.stalled(4_000, false);
+    stall(line, 4_000, false);
     expect([line.small, line.sparing]).toEqual([true, false]);
-    for (const at of [5_000, 8_000, 11_000, 13_000]) line.stalled(at, true); // the step is given its time
+    for (const at of [5_000, 8_000, 11_000, 13_000]) stall(line, at, true); // the step is given its time
     expect(line.sparing).toBe(false);
-    line.stalled(16_000, true);
+    stall(line, 16_000, true);
     expect([line.small, line.sparing]).toEqual([true, true]);
   });
 
   it("tries more after a rest, a step at a time, and each time after a longer one", () => {
     const line = new ThinLine();
-    line.stalled(0, true);
-    line.stalled(1_000, true);
+    stall(line, 0, true);
+    stall(line, 1_000, true);
     expect(line.retry(30_000)).toBe(false);
     expect(line.retry(31_000)).toBe(true);
     expect([line.small, line.sparing]).toEqual([true, false]);
@@ -113,6 +119,24 @@ describe("a thin line", () => {
     expect(line.retry(91_000)).toBe(true);
     expect(line.small).toBe(false);
     expect(line.retry(999_000)).toBe(false);
+  });
+
+  it("is told by a stall that goes on, too, but not by a part that is merely late", () => {
+    const line = new ThinLine();
+    for (let at = 0; at <= 10_000; at += 200) line.look(at, { waitingFor: at / 1000, behind: 0.5, lowest: false, excused: false });
+    expect(line.small).toBe(false);
+    for (let at = 0; at <= 3_800; at += 200) line.look(at, { waitingFor: 1.2 + at / 1000, behind: 4, lowest: false, excused: false });
+    expect(line.small).toBe(true);
+  });
+
+  it("is not blamed for what does not come because the presenters or the connection are away", () => {
+    const line = new ThinLine();
+    for (let at = 0; at <= 30_000; at += 200) line.look(at, { waitingFor: at / 1000, behind: 9, lowest: false, excused: true });
+    for (let at = 30_200; at <= 32_800; at += 200) line.look(at, { waitingFor: at / 1000, behind: 9, lowest: false, excused: false });
+    stall(line, 34_000, false);
+    expect(line.small).toBe(false);
+    stall(line, 36_000, false);
+    expect(line.small).toBe(true);
   });
 });
 

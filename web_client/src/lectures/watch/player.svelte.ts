@@ -14,8 +14,6 @@ const TICK = 200;
 const REMEMBER_EVERY = 5_000;
 /** Loading and starting pause an element for up to so many ms; what was wanted is tried again as often. */
 const OURS = 1_500;
-/** A stall that goes on counts once more after each so many ms. */
-const STALL = 3_000;
 /** How fast what is left is played when a lecture that one follows ends: the replay must not wait for the second or two one is behind. */
 const CLOSING = 2;
 /** After so many seconds without a picture what is missing is passed over. */
@@ -49,6 +47,8 @@ export class LecturePlayer {
   shift = $state(0);
   status = $state<Lecture["status"]>("planned");
   levels = $state(0);
+  /** Presenters or our connection are away: what does not come meanwhile says nothing about the line. */
+  excused = false;
   /** The speaker's camera is off at this second. */
   blank = $state(false);
 
@@ -66,7 +66,6 @@ export class LecturePlayer {
   #thin = new ThinLine();
   #wanted = false;
   #wasNear = true;
-  #counted = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #looks = new Looks(() => void this.#look());
   #remembered = 0;
@@ -314,12 +313,10 @@ export class LecturePlayer {
     if (this.playing && this.waitingFor === 0) this.#wasNear = this.near;
     if (shouldJump({ waitingFor: this.waitingFor, behind: this.sync - this.time, wasNear: this.#wasNear })) this.seek(this.sync);
     else this.#overHole();
-    const stalled = this.waitingFor > 1;
-    if (stalled && now - this.#counted > STALL && this.quality === "auto" && this.sync - this.time > 1) {
-      this.#counted = now;
-      this.#thin.stalled(now, this.main.lowest);
+    if (this.quality === "auto") {
+      const { waitingFor, excused } = this;
+      this.#thin.look(now, { waitingFor, behind: this.sync - this.time, lowest: this.main.lowest, excused });
     }
-    if (!stalled) this.#counted = 0;
     this.#thin.retry(now);
     this.main.spare(this.#thin.small);
     if (this.sparing !== this.#thin.sparing) {
