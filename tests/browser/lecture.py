@@ -93,7 +93,7 @@ _STANDS = """
   words: document.querySelector('[data-testid=player]').innerText,
   videos: playerVideos().map((video) => ({ ...played(video), since: playedSince(video), ready: video.readyState,
     paused: video.paused, wide: video.videoWidth,
-    buffered: [...Array(video.buffered.length).keys()].map((at) => [video.buffered.start(at), video.buffered.end(at)]) })),
+    buffered: Array.from(video.buffered, (_, at) => [video.buffered.start(at), video.buffered.end(at)]) })),
 })
 """
 """What a player looks like that does not move on."""
