@@ -21,6 +21,7 @@ from recorder.library import Item, Library
 from recorder.memory import Held, Memory
 from recorder.names import part_file
 from recorder.playlist_live import LiveText, Page, renditions, target_duration
+from recorder.ready import Answers
 
 LOOK = 0.015
 """Seconds between two looks at a journal; half of it is what the look adds to the latency."""
@@ -47,9 +48,10 @@ class Overdue(Exception):
 class Body:
     """A text as it goes out, made and compressed when first asked for."""
 
-    __slots__ = ("_gzip", "_page", "_plain", "_skip")
+    __slots__ = ("_gzip", "_page", "_plain", "_skip", "answers")
 
     def __init__(self, page: Page, *, skip: bool) -> None:
+        self.answers = Answers()
         self._page = page
         self._skip = skip
         self._plain: bytes | None = None

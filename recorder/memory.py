@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recorder.library import Item
+from recorder.ready import Answers
 
 LARGEST = 4 * 1024 * 1024
 """Bytes; longer files are streamed from the disk."""
@@ -26,6 +27,7 @@ class Held:
     item: Item
     data: bytes
     until: float
+    answers: Answers = field(default_factory=Answers)
 
 
 class GivenUpError(Exception):

@@ -17,6 +17,7 @@ from recorder.errors import StorageFailed, UnknownRecording
 from recorder.library import PLAYLIST_TYPE, Item, Library
 from recorder.memory import LARGEST, Held, Memory
 from recorder.progressive import PICTURES
+from recorder.ready import is_plain
 from recorder.transcoder import Busy, Transcoder
 
 Authorise = Callable[[web.Request, str], Awaitable[None]]
@@ -117,7 +118,7 @@ class Views:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "3"}) from error
         except StorageFailed as error:
             raise web.HTTPInsufficientStorage from error
-        headers = {**self._headers(request, item.content_type, 0), "Content-Disposition": disposition}
+        headers = {**_headers(item.content_type, 0), "Content-Disposition": disposition}
         answer = _begin(request, item, headers)
         if isinstance(answer, web.Response):
             return answer
@@ -156,7 +157,7 @@ class Views:
         if item is None:
             raise web.HTTPNotFound
         fresh = PLAYLIST_FRESH if path.endswith(".m3u8") else MEDIA_FRESH
-        headers = self._headers(request, item.content_type, fresh)
+        headers = _headers(item.content_type, self._fresh(request, fresh))
         answer = _begin(request, item, headers)
         if isinstance(answer, web.Response):
             return answer
@@ -193,41 +194,51 @@ class Views:
         return response
 
     def _held(self, request: web.Request, held: Held) -> web.StreamResponse:
-        headers = self._headers(request, held.item.content_type, MEDIA_FRESH)
-        answer = _begin(request, held.item, headers)
+        fresh = self._fresh(request, MEDIA_FRESH)
+        if is_plain(request):
+            whole = {"ETag": f'"{held.item.etag}"', "Accept-Ranges": "bytes"}
+            return held.answers.to(request, fresh, held.data, lambda: _headers(held.item.content_type, fresh) | whole)
+        answer = _begin(request, held.item, _headers(held.item.content_type, fresh))
         if isinstance(answer, web.Response):
             return answer
         response, start, end = answer
         data = held.data if end - start == len(held.data) else held.data[start:end]
         return web.Response(body=data, status=response.status, headers=response.headers)
 
-    def _playlist(self, request: web.Request, shown: Shown, *, blocked: bool, skip: bool) -> web.Response:
+    def _playlist(self, request: web.Request, shown: Shown, *, blocked: bool, skip: bool) -> web.StreamResponse:
         """A playlist of a live recording: the same bytes for everyone who asks the same."""
-        headers = self._headers(request, PLAYLIST_TYPE, BLOCKED_FRESH if blocked else PLAYLIST_FRESH)
-        headers["Vary"] = "Accept-Encoding"
+        fresh = self._fresh(request, BLOCKED_FRESH if blocked else PLAYLIST_FRESH)
         body = shown.delta if skip else shown.full
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return web.Response(body=body.gzip, headers=headers)
-        return web.Response(body=body.plain, headers=headers)
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        coding = {"Content-Encoding": "gzip"} if packed else {}
+        return body.answers.to(
+            request, (fresh, packed), body.gzip if packed else body.plain,
+            lambda: _headers(PLAYLIST_TYPE, fresh) | {"Vary": "Accept-Encoding"} | coding,
+        )  # fmt: skip
 
-    def _headers(self, request: web.Request, content_type: str, fresh: int) -> dict[str, str]:
-        headers = {
-            "Content-Type": content_type,
-            "X-Content-Type-Options": "nosniff",
-            # What one viewer may see is nobody else's, and may be withdrawn tomorrow: a browser asks each time whether
-            # what it keeps may still be shown, which costs it an empty answer.
-            "Cache-Control": "private, no-cache",
-        }
-        if fresh and self._shares is not None and self._shares(request, request.match_info["recording"]):
-            # For nginx in front, which asks for leave (auth_request) before it answers, and keeps this line to itself.
-            headers["X-Accel-Expires"] = str(fresh)
-        return headers
+    def _fresh(self, request: web.Request, fresh: int) -> int:
+        """Seconds that a cache in front may keep the answer, 0 where there is none or it may not."""
+        shares = self._shares is not None and self._shares(request, request.match_info["recording"])
+        return fresh if shares else 0
 
 
 def routes(library: Library, authorise: Authorise) -> list[web.RouteDef]:
     """The routes of a `Views` of its own."""
     return Views(library, authorise).routes()
+
+
+def _headers(content_type: str, fresh: int) -> dict[str, str]:
+    headers = {
+        "Content-Type": content_type,
+        "X-Content-Type-Options": "nosniff",
+        # What one viewer may see is nobody else's, and may be withdrawn tomorrow: a browser asks each time whether
+        # what it keeps may still be shown, which costs it an empty answer.
+        "Cache-Control": "private, no-cache",
+    }
+    if fresh:
+        # For nginx in front, which asks for leave (auth_request) before it answers, and keeps this line to itself.
+        headers["X-Accel-Expires"] = str(fresh)
+    return headers
 
 
 def _begin(

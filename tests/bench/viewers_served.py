@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from sqlalchemy import update
 
 from recorder.library import Library
@@ -21,12 +22,13 @@ from recorder.recorder import Recorder
 from recorder.settings import RecorderSettings
 from recorder.vault import PlainVault
 from recorder.views import Views
+from tele.process import calm_collector
 from tele.services import sign_in
 from tele.services.context import Services
 from tele.services.lectures import schedule
 from tele.services.lectures.broadcast import Broadcasts
 from tele.store.tables import Recording
-from tele.web import problems
+from tele.web import routing, security
 from tele.web.media_leave import MediaLeave
 from tele.web.sessions import EDGE
 from tests.bench.record import _camera
@@ -58,24 +60,31 @@ async def serve(root: Path, viewers: int) -> None:
     house = await House.open(f"sqlite+aiosqlite:///{root / 'tele.db'}", root)
     services = house.services
     cookies = await _invite(services, viewers)
-    leave = MediaLeave.of(services, house.app[EDGE])
-    app = web.Application(middlewares=[problems.middleware(services.reference)])
+    edge = house.app[EDGE]
+    leave = MediaLeave.of(services, edge)
+    counted = {"media": 0, "leave": 0}
+    app = web.Application(client_max_size=0, middlewares=[_count(counted), *routing.middlewares(services, edge)])
+    security.protect(app, edge)
     app.add_routes(leave.routes())
     app.add_routes(Views(Library(root, PlainVault()), leave.authorise, shares=leave.shares).routes())
-    counted = {"media": 0, "leave": 0}
-
-    async def count(request: web.Request, _: web.StreamResponse) -> None:
-        counted["leave" if request.path.endswith("/leave") else "media"] += 1
-
-    app.on_response_prepare.append(count)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
     looking = asyncio.create_task(leave.run())
-    print(runner.addresses[0][1], house.app[EDGE].cookie, *cookies, flush=True)
+    calm_collector()
+    print(runner.addresses[0][1], edge.cookie, *cookies, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps({"cpu": time.process_time(), **counted}), flush=True)
     looking.cancel()
+
+
+def _count(counted: dict[str, int]) -> Middleware:
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        counted["leave" if request.path.endswith("/leave") else "media"] += 1
+        return await handler(request)
+
+    return count
 
 
 async def _invite(services: Services, viewers: int) -> list[str]:
