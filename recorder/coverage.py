@@ -104,9 +104,13 @@ def filling_codec(track: TrackState) -> Coding:
 
 
 def discontinuities(state: State) -> frozenset[int]:
-    """The intervals at which some video track's decoder configuration changes: marked in every playlist alike."""
+    """The intervals at which some video track's decoder configuration changes: marked in every playlist alike.
+
+    None of a recording that is watched while it grows: formats, track ids and timestamps go on, for which alone the
+    mark is a must (RFC 8216bis §4.4.4.3), and players that see one begin to count time anew.
+    """
     if state.part is not None:
-        return frozenset(state.cuts)
+        return frozenset()
     found: set[int] = set()
     for track in state.tracks.values():
         if track.kind == "audio":

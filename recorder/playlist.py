@@ -15,6 +15,9 @@ from recorder.playlist_live import init_address, is_begun, live_playlist, target
 _LIVE_RATES: dict[str, int] = {"camera": 2_500_000, "camera-low": 400_000, "screen": 2_500_000}
 """Bits per second that a rendition is told to need while it may still show what it needs: players ask only once."""
 
+_MEASURED = 4
+"""Seconds of a live track from which on its own average is told."""
+
 _SOURCE_ORDER = {"camera": 0, "camera-low": 1, "screen": 2}
 
 
@@ -174,7 +177,10 @@ def _rates(track: TrackState, *, live: bool) -> tuple[int, int]:
     average = whole * 8 * track.rate // max(1, ticks)
     peaks = [s.bytes * 8 * track.rate // (s.end - s.start) for s in segments if s.end - s.start >= track.rate]
     if live:
-        peaks.append(_LIVE_RATES.get(track.source, 64_000))
+        told = _LIVE_RATES.get(track.source, 64_000)
+        peaks.append(told)
+        if ticks < _MEASURED * track.rate:
+            average = max(average, told // 2)  # who comes at the beginning is told nothing else later
     return max([average, *peaks, 1]), max(1, average)
 
 

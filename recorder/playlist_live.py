@@ -212,8 +212,6 @@ def _entry(state: State, track: TrackState, before: Span | None, span: Span) -> 
 def _tags(state: State, track: TrackState, before: Span | None, span: Span) -> str:
     """What applies to a segment from its first part on (§4.4.4.9)."""
     lines = []
-    if before is not None and span.msn in state.cuts:
-        lines.append("#EXT-X-DISCONTINUITY\n")
     init = init_address(span)
     if not span.gap and (before is None or init != _told_init(before)):
         lines.append(f'#EXT-X-MAP:URI="{init}"\n')

@@ -98,6 +98,8 @@ _STANDS = """
 """
 """What a player looks like that does not move on."""
 
+_LARGE = "() => document.querySelector('[data-testid=player] .speaker video').videoWidth > 160"
+
 _BESIDE = """
 (name) => {
   const boxes = [...document.querySelectorAll('[data-testid=player] .person')];
@@ -191,6 +193,11 @@ async def follows(viewer: Person, state: str = "live", *, pictures: int = 1, wit
         await viewer.page.wait_for_function(_MOVES_ON, arg=pictures, timeout=within_ms, polling=100)
     except PlaywrightTimeout as error:
         raise AssertionError(f"it stands still: {await viewer.page.evaluate(_STANDS)}") from error
+
+
+async def sees_large(viewer: Person, *, within_ms: int = 30_000) -> None:
+    """The speaker is shown in more than the small picture, which is for thin lines."""
+    await viewer.page.wait_for_function(_LARGE, timeout=within_ms, polling=100)
 
 
 async def sees_and_hears(viewer: Person, name: str, *, within_ms: int = 20_000) -> None:

@@ -85,6 +85,7 @@ async def test_a_lecture_from_its_plan_to_its_replay(browser: Browser, server: S
 
         await doing.go_live(host, lecture)
         await doing.follows(viewer)
+        await doing.sees_large(viewer)
         await doing.share_screen(host)
         await doing.follows(viewer, pictures=2)
         await doing.still_screen_is_paced(host)

@@ -107,7 +107,7 @@ export interface Waiting {
   behind: number;
   /** Nothing smaller with a picture is left to take. */
   lowest: boolean;
-  /** The wait has another cause than a thin line: the presenters are away, or the server is not reached at all. */
+  /** The wait has another cause than a thin line: presenters or server are away, or the line was measured to be ample. */
   excused: boolean;
 }
 

@@ -314,8 +314,8 @@ export class LecturePlayer {
     if (shouldJump({ waitingFor: this.waitingFor, behind: this.sync - this.time, wasNear: this.#wasNear })) this.seek(this.sync);
     else this.#overHole();
     if (this.quality === "auto") {
-      const { waitingFor, excused } = this;
-      this.#thin.look(now, { waitingFor, behind: this.sync - this.time, lowest: this.main.lowest, excused });
+      const { waitingFor, main } = this;
+      this.#thin.look(now, { waitingFor, behind: this.sync - this.time, lowest: main.lowest, excused: this.excused || main.carried });
     }
     this.#thin.retry(now);
     this.main.spare(this.#thin.small);

@@ -4,6 +4,7 @@ import { lazy } from "../../lib/lazy";
 import { levelFor, SmallInstead } from "../../lib/lecture-player";
 import { aacOf, trackOf } from "../../lib/lecture-pictures";
 import { loadHls, takeOpus } from "../../replay/source";
+import { partwise } from "./part-abr";
 
 /** Waits between attempts, in ms: a presenter who is away comes back at any moment. */
 const FIRST_PAUSE = 400;
@@ -66,6 +67,12 @@ export class Stream {
       abrEwmaDefaultEstimate: 3_000_000,
       testBandwidth: false,
       manifestLoadingMaxRetry: 0,
+      // Who comes at the beginning finds a playlist with nothing in it, and would not look at that picture again for good.
+      errorPenaltyExpireMs: 3_000,
+      // Seconds in which half of what was measured counts no more: parts tell it three times a second.
+      abrEwmaFastLive: 2,
+      abrEwmaSlowLive: 4,
+      abrController: partwise(Hls),
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
@@ -129,6 +136,13 @@ export class Stream {
     if (!hls || hls.levels.length < 2) return true;
     const smallest = Math.min(...hls.levels.map((level) => level.bitrate));
     return (hls.levels[hls.loadLevel]?.bitrate ?? 0) <= smallest;
+  }
+
+  /** Whether the line, as measured, carries what is loaded: then what does not come is not there yet. */
+  get carried(): boolean {
+    const hls = this.#hls;
+    const level = hls?.levels[hls.loadLevel];
+    return hls !== null && level !== undefined && hls.bandwidthEstimate > level.maxBitrate;
   }
 
   /** Whether it is known what the playlist is made of; a browser that plays by itself never tells. */
