@@ -3,6 +3,9 @@
 import type HlsClass from "hls.js";
 import type { AbrController, Events, FragLoadedData } from "hls.js";
 
+/** Bits a second that are more than any picture here needs. What is measured beyond would only take long to forget. */
+const ENOUGH = 6_000_000;
+
 /** The controller to give to `config.abrController`. */
 export function partwise(Hls: typeof HlsClass): typeof AbrController {
   return class PartwiseAbr extends Hls.DefaultConfig.abrController {
@@ -11,7 +14,7 @@ export function partwise(Hls: typeof HlsClass): typeof AbrController {
       if (!data.part || data.frag.type !== "main") return;
       const { loading, loaded } = data.part.stats;
       const waited = Math.min(loading.first - loading.start, this.bwEstimator.getEstimateTTFB());
-      this.bwEstimator.sample(loading.end - loading.start - waited, loaded);
+      this.bwEstimator.sample(Math.max(loading.end - loading.start - waited, (loaded * 8_000) / ENOUGH), loaded);
     }
   };
 }

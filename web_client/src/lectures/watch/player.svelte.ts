@@ -387,11 +387,11 @@ export class LecturePlayer {
     }
   }
 
-  /** Paused from outside: a headset's button, or a phone that went to sleep. */
+  /** Paused from outside: by a phone, which was called or lost its headphones, or by a browser on its own account. */
   #paused(): void {
     const { video } = this.main;
     if (document.hidden && this.#wanted && !video.ended) void video.play().catch(() => undefined);
-    else if (performance.now() > this.#ours && !video.ended && !video.seeking && video.readyState > 2) this.#wanted = false;
+    else if (byTheirPhone() && performance.now() > this.#ours && !video.ended && !video.seeking && video.readyState > 2) this.#wanted = false;
   }
 
   #sound(): void {
@@ -399,4 +399,10 @@ export class LecturePlayer {
     this.main.video.volume = this.volume;
     this.#extras.sound(this.silent, this.volume);
   }
+}
+
+/** Whether a pause that was not asked for here may be somebody's: on other machines, and before anything was touched, it is not, and
+ * what plays by itself would stand still with nobody having stopped it. Buttons of keyboards and headsets come as requests. */
+function byTheirPhone(): boolean {
+  return matchMedia("(pointer: coarse)").matches && (navigator.userActivation?.hasBeenActive ?? true);
 }

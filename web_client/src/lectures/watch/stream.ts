@@ -274,9 +274,8 @@ function startDate(video: HTMLVideoElement & { getStartDate?: () => Date }): num
 }
 
 /**
- * Begin again what never begins. Where a picture starts later than the sound, as an encoder's does until its next keyframe, a
- * player that comes just then takes the filled stretch before it; picture and sound stand on two sides of a discontinuity then,
- * and hls.js lets each wait for the other.
+ * Begin again what never begins: all that was asked for has come, and nothing of it is shown. Seen where sound and picture began in
+ * different stretches of a playlist, and hls.js let each wait for the other.
  */
 function unstick(hls: HlsClass, events: typeof HlsClass.Events, again: () => void): void {
   const coming = new Set<string>();

@@ -1,4 +1,4 @@
-/** The end of a lecture for whoever follows it: reached, though its last seconds, or the news of it, never come. */
+/** A lecture for whoever follows it: its end, though its last seconds, or the news of it, never come, and pauses. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Lecture } from "../../src/lib/lecture-types";
 
@@ -23,6 +23,7 @@ class FakeVideo extends EventTarget {
   }
   pause(): void {
     this.paused = true;
+    this.dispatchEvent(new Event("pause"));
   }
   run(seconds: number): void {
     if (!this.paused) this.currentTime = Math.max(this.currentTime, Math.min(this.until, this.currentTime + seconds * this.playbackRate));
@@ -92,6 +93,7 @@ async function pass(seconds: number): Promise<void> {
 
 beforeEach(async () => {
   vi.useFakeTimers();
+  vi.stubGlobal("matchMedia", () => ({ matches: false }));
   vi.stubGlobal("document", { createElement: () => new FakeVideo(), hidden: false });
   FakeStream.all.length = 0;
   player = new LecturePlayer();
@@ -172,5 +174,36 @@ describe("a lecture that one follows ends", () => {
     player.play();
     await pass(1);
     expect(stream.loads.at(-1)?.[0]).toBe(WHOLE);
+  });
+});
+
+describe("a pause that nobody asked for here", () => {
+  function on(phone: boolean, touched: boolean): void {
+    vi.stubGlobal("matchMedia", () => ({ matches: phone }));
+    vi.stubGlobal("navigator", { userActivation: { hasBeenActive: touched } });
+  }
+
+  it.each([
+    [false, true],
+    [true, false],
+  ])("is ended again where it cannot be somebody's (phone: %s, touched: %s)", async (phone, touched) => {
+    on(phone, touched);
+    stream.video.pause();
+    await pass(2);
+    expect([player.playing, stream.video.paused]).toEqual([true, false]);
+  });
+
+  it("stays on a phone that is in use, which was called or lost its headphones", async () => {
+    on(true, true);
+    stream.video.pause();
+    await pass(4);
+    expect([player.playing, stream.video.paused]).toEqual([false, true]);
+  });
+
+  it("stays where one pressed the button", async () => {
+    on(false, true);
+    player.pause();
+    await pass(4);
+    expect([player.playing, stream.video.paused]).toEqual([false, true]);
   });
 });
