@@ -112,8 +112,8 @@ export interface Waiting {
 }
 
 /**
- * Decides when a line that stalls is spared the large picture, then any picture, and when more is tried again. Players that
- * choose by measured bandwidth do not see it where parts come one by one as they are made. Times in ms.
+ * Decides when a line that stalls is spared the large picture, then any picture, and when more is tried again: a net
+ * below the player's own choice, which knows no sound alone and needs some seconds to measure. Times in ms.
  */
 export class ThinLine {
   #stalls: number[] = [];
