@@ -13,7 +13,8 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from signaling.media.packets.rtp_header import is_rtcp
 from signaling.media.transport import dtls
@@ -99,6 +100,20 @@ class MediaClient:
         self.send(
             stun_request(f"{self.remote_ufrag}:{self.ufrag}", password or self.remote_password, nominate=nominate)
         )
+
+    @asynccontextmanager
+    async def staying(self) -> AsyncIterator[None]:
+        """Check every 2.5 s like a browser (RFC 7675 §5.1): who has nothing to send is taken for gone otherwise."""
+
+        async def check() -> None:
+            while True:
+                self.check()
+                await asyncio.sleep(2.5)
+
+        async with asyncio.TaskGroup() as group:
+            checks = group.create_task(check())
+            yield
+            checks.cancel()
 
     def _readable(self) -> None:
         for _ in range(64):

@@ -208,7 +208,7 @@ async def test_a_device_goes_on_while_the_front_starts_again(tmp_path: Path) -> 
             made = await call.token(label="Ultrasound")
             headers, _ = await enter(made, peer)
             server.kill("_front")
-            async with back_again(server, call) as people:
+            async with peer.staying(), back_again(server, call) as people:
                 (device,) = devices(people)
                 assert (device["name"], device["connected"], device["id"]) == ("Ultrasound", True, made["id"])
             assert not peer.said_goodbye.is_set()

@@ -17,7 +17,6 @@ import pytest
 from tests import peers
 from tests.device_call import FRAGMENT_BODY, SDP_BODY, Json, attribute, device_call, http, orange, pushing
 from tests.flow.test_whip_http import client, enter, fragment, offer_of
-from tests.media_client import MediaClient
 from tests.people import Caller, caller
 from tests.server import Server, running_server
 
@@ -253,26 +252,17 @@ async def test_an_encoder_on_one_node_and_its_host_on_another(tmp_path: Path) ->
 
 async def test_a_lecture_goes_on_with_its_encoder_while_the_front_starts_again(tmp_path: Path) -> None:
     with running_server(tmp_path / "data") as server:
-        async with client() as peer, asyncio.TaskGroup() as group:
+        async with client() as peer:
             async with hall_left_open(server) as here:
                 made = await here.token("OBS")
                 await here.live()
                 headers, _ = await enter(made, peer)
-                life = group.create_task(consenting(peer))
                 server.kill("_front")
-            async with caller(server.url, "spec") as spec:
+            async with peer.staying(), caller(server.url, "spec") as spec:
                 joined = await spec.send("room.join", {"room": here.lecture, "codecs": ["H264"]})
                 assert [(each["name"], each["connected"]) for each in joined["people"]][:1] == [("OBS", True)], joined
             assert not peer.said_goodbye.is_set()
             assert (await http("DELETE", headers["Location"], made["token"]))[0] == 200
-            life.cancel()
-
-
-async def consenting(peer: MediaClient) -> None:
-    """Checks for as long as it runs, as encoders send them (RFC 7675 §5.1): who is silent counts as away."""
-    while True:
-        peer.check()
-        await asyncio.sleep(1)
 
 
 @asynccontextmanager
