@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signaling.media.packets import rtcp, rtp_header, twcc
+from signaling.media.plane import TICK
 from tele.domain.media import Track
 from tests.media_call import AUDIO, DELTA, H264, KEYFRAME, OPUS, RED, RTX, VIDEO, Call, calling, rtp
 from tests.media_client import MediaClient
@@ -176,6 +177,17 @@ async def test_the_publisher_is_told_how_its_packets_arrive(call: Call) -> None:
     block = parts(publisher, rtcp.RECEIVER_REPORT)[-1].body[4:28]
     ssrc, lost = struct.unpack_from("!II", block)
     assert (ssrc, lost & 0xFFFFFF) == (VIDEO, 1)
+
+
+async def test_what_comes_after_a_silence_is_told_of_in_the_next_round(call: Call) -> None:
+    publisher = await call.publisher("back", "p1")
+    call.clock.ahead += 8.0
+    await call.state("back", "publish", "p1", "disconnected")
+    call.clock.stand_still()
+    publisher.send_secured(rtp(VIDEO, H264, 1, 0, KEYFRAME, wide=7))
+    await call.state("back", "publish", "p1", "connected")
+    call.clock.ahead += TICK + 0.01
+    await call.until(lambda: parts(publisher, rtcp.TRANSPORT_FEEDBACK, rtcp.TRANSPORT_CC))
 
 
 class Tap:

@@ -230,10 +230,11 @@ class PublishPeer(Peer):
             return
         mains = self._streams.mains()
         if self._unreported >= FEEDBACK_AT or now >= self._next_feedback:
-            self._next_feedback = now + FEEDBACK_EVERY
-            self._unreported = 0
             feedback = self._arrivals.report(self._ssrc, mains[0].ssrc if mains else 0)
             if feedback is not None:
+                # What comes after a silence is told of at once: until then a browser holds its pictures back.
+                self._next_feedback = now + FEEDBACK_EVERY
+                self._unreported = 0
                 self._send_rtcp(feedback)
         self._send_nacks(now)
         for stream in mains:
