@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -57,9 +60,20 @@ HEARD: Final = """
 Recorded in pieces that are decoded offline, for an AudioContext takes a loudspeaker, which the machine may not have."""
 
 
+OLDEST: Final = 141
+"""140 does not know a command of WebDriver BiDi on which Playwright insists (network.addDataCollector)."""
+
+
+@cache
 def installed() -> str | None:
-    """The path of the browser: `FIREFOX` if it is set, else Debian's, else whichever is found; None without any."""
-    return os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
+    """The path of the browser: `FIREFOX` if it is set, else Debian's, else whichever is found; None without any, or
+    where it is too old to be driven."""
+    found = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    version = re.search(r"Firefox (\d+)", said)
+    return found if version and int(version[1]) >= OLDEST else None
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from tests.browser.test_consultation import call, replays
 from tests.server import Server, eventually, running_server
 
 pytestmark = [
-    pytest.mark.skipif(firefox.installed() is None, reason="Firefox is not installed (docs/media-plane.md)"),
+    pytest.mark.skipif(firefox.installed() is None, reason="no Firefox of 141 or later (docs/media-plane.md)"),
     pytest.mark.skipif(not own_addresses(), reason="Firefox has no ICE candidates on loopback"),
 ]
 

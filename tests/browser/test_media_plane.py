@@ -234,16 +234,25 @@ async def test_junk_at_the_port_does_not_make_the_call_stutter(browser: Browser,
     spec = await enter(browser, site, "spec")
     before = await sees_and_hears(gp)
     await sees_and_hears(spec)
+    frozen: list[float] = []
+    for _ in range(3):  # a busy machine may stutter by itself; junk would do it each time
+        await junk(site.plane.port)
+        now = await sees_and_hears(gp, before)
+        for source in ("camera", "microphone"):
+            assert stream(now, source)["lost"] == stream(before, source)["lost"] == 0
+        frozen.append(stream(now, "camera")["freeze"] - stream(before, "camera")["freeze"])
+        if not frozen[-1]:
+            return
+        before = now
+    raise AssertionError(f"frozen for {frozen} s")
+
+
+async def junk(port: int) -> None:
+    """Ten thousand datagrams of all beginnings and lengths."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(
-        asyncio.DatagramProtocol, remote_addr=("127.0.0.1", site.plane.port)
-    )
+    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("127.0.0.1", port))
     for index in range(10_000):
         transport.sendto(bytes((index % 256,)) * (index % 90))
         if index % 100 == 0:
             await asyncio.sleep(0)
     transport.close()
-    now = await sees_and_hears(gp, before)
-    for source in ("camera", "microphone"):
-        assert stream(now, source)["lost"] == stream(before, source)["lost"] == 0
-    assert stream(now, "camera")["freeze"] == stream(before, "camera")["freeze"]
