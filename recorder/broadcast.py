@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from recorder.directives import Answer, BadDirective, Directives, answer
@@ -31,6 +32,10 @@ IDLE = 30.0
 
 HELD = 3
 """Target durations for which a request is held (RFC 8216bis §6.2.5.2)."""
+
+BEGINNING = 2.5
+"""Seconds for which a playlist without a whole segment is held back: players take it for an error, and look again late.
+"""
 
 CHANNELS = 64
 """Recordings that may be on the air at once; further ones are played from the disk."""
@@ -183,6 +188,10 @@ class Broadcast:
             raise BadDirective("so far ahead nothing is known")
         if found is Answer.WAIT and asked.msn is not None:
             await self._wait(channel, (track, asked.msn, -1 if asked.part is None else asked.part))
+        elif asked.msn is None and edge.msn < 0 and not edge.ended:
+            with suppress(TimeoutError, Overdue):
+                async with asyncio.timeout(BEGINNING):
+                    await self._wait(channel, (track, 0, -1))
         return channel.shown[track]
 
     async def part(self, recording: str, track: str, number: int) -> Held | None:

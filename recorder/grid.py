@@ -15,6 +15,10 @@ MIN_INTERVAL = 500
 LATE = 1500
 """Milliseconds that a keyframe may come after its boundary; then the segment ends without one."""
 
+FIRST = 1000
+"""Milliseconds to the first boundary of what is watched from its beginning: hls.js and Shaka show nothing before there
+is a whole segment."""
+
 CUTS_AT_ONCE = 20
 CUT_REFILL = 5000
 """A budget of cuts, one more every so many milliseconds: a publisher that changes its picture size without end
@@ -24,8 +28,10 @@ costs everyone a keyframe and a file each time."""
 class Grid:
     """The boundaries of one recording in milliseconds; past ones are fixed, the next one follows the grid."""
 
-    def __init__(self, period: int, starts: list[int] | None = None) -> None:
+    def __init__(self, period: int, starts: list[int] | None = None, *, first: int | None = None) -> None:
+        """`first`: where the first boundary is; the next are twice as far each, until `period` is reached."""
         self.period = period
+        self._first = period if first is None else first
         self.starts = list(starts) if starts else [0]
         self.cuts: list[int] = []
         self._budget = float(CUTS_AT_ONCE)
@@ -39,7 +45,13 @@ class Grid:
     @property
     def upcoming(self) -> int:
         """The boundary after the last fixed one, if nothing forces an earlier one."""
-        return ((self.starts[-1] + MIN_INTERVAL + self.period - 1) // self.period) * self.period
+        earliest = self.starts[-1] + MIN_INTERVAL
+        if earliest < self.period:
+            boundary = self._first
+            while boundary < earliest:
+                boundary *= 2
+            return min(boundary, self.period)
+        return ((earliest + self.period - 1) // self.period) * self.period
 
     def start(self, interval: int) -> int:
         """Where an interval begins; only the past and the very next are known."""

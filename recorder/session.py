@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from recorder.codec import Config
 from recorder.errors import InvalidName
 from recorder.fmp4 import fragment, init_section
-from recorder.grid import LATE, Grid
+from recorder.grid import FIRST, LATE, Grid
 from recorder.journal import Line, State, config_line
 from recorder.lane import Lane
 from recorder.names import init_file, segment_file, track_name
@@ -85,7 +85,7 @@ class Session:
         self._past = state.tracks
         self._room = state.room
         self._target = state.part
-        self._grid = Grid(state.grid, state.starts)
+        self._grid = Grid(state.grid, state.starts, first=None if state.part is None else FIRST)
         self._logged = len(state.starts)
         self._closed = state.closed
         self._quality = dict(state.quality)

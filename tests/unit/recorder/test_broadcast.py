@@ -65,7 +65,8 @@ class OnAir:
 
 
 @pytest.fixture
-async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OnAir]:
+async def on_air(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[OnAir]:
+    """It has run for five seconds, or as many as a test asks for."""
     world = World()
     settings = RecorderSettings(min_free=0, resume_free=0)
     recorder = Recorder(
@@ -86,7 +87,7 @@ async def on_air(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with ClientSession(auto_decompress=False, headers={"Accept-Encoding": "identity"}) as client:
         made = OnAir(world, recorder, f"http://127.0.0.1:{runner.addresses[0][1]}", client, served)
-        await made.run(5.0)
+        await made.run(getattr(request, "param", 5.0))
         yield made
     await served.close()
     await runner.cleanup()
@@ -116,6 +117,27 @@ async def test_a_player_follows_by_blocking_reloads_and_finds_every_part(on_air:
         assert status == 200
         if segment.parts:
             assert body == b"".join(parts[part.uri] for part in segment.parts if not part.gap), number
+
+
+at_the_beginning = pytest.mark.parametrize("on_air", [0.7], indirect=True)
+
+
+@at_the_beginning
+async def test_who_comes_at_the_beginning_is_answered_with_the_first_whole_segment(on_air: OnAir) -> None:
+    assert CAMERA in await on_air.text("index.m3u8")
+    early = [asyncio.create_task(on_air.text(f"{name}/index.m3u8")) for name in (CAMERA, f"audio-{HOST}")]
+    await on_air.waiting(2)
+    await on_air.run(1.0)
+    for text in await asyncio.wait_for(asyncio.gather(*early), 5):
+        (first,) = parse(text).segments
+        assert 0.5 < first.duration < 1.5
+
+
+@at_the_beginning
+async def test_who_comes_at_the_beginning_is_not_held_for_ever(on_air: OnAir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.broadcast.BEGINNING", 0.05)
+    found = parse(await asyncio.wait_for(on_air.text(f"{CAMERA}/index.m3u8"), 5))
+    assert found.parts and not found.segments
 
 
 async def test_all_who_wait_for_a_part_get_the_same_bytes_once_made(on_air: OnAir) -> None:
@@ -157,7 +179,7 @@ async def test_the_end_is_the_replay_at_the_same_address(on_air: OnAir) -> None:
         (f"{CAMERA}/index.m3u8?_HLS_part=1", 400),
         (f"{CAMERA}/index.m3u8?_HLS_msn=nine", 400),
         (f"{CAMERA}/index.m3u8?_HLS_msn=400", 400),
-        (f"{CAMERA}/index.m3u8?_HLS_msn=1&_HLS_part=99", 400),
+        (f"{CAMERA}/index.m3u8?_HLS_msn=3&_HLS_part=99", 400),
         (f"{CAMERA}/part-000900.m4s", 404),
         (f"{CAMERA}/gap-000000.m4s", 404),
         ("cam-nobody-0000/index.m3u8?_HLS_msn=1", 404),
@@ -187,7 +209,7 @@ async def test_who_waits_too_long_is_told_to_come_again(on_air: OnAir) -> None:
     await on_air.get(f"{CAMERA}/index.m3u8")
     (channel,) = on_air.broadcast._channels.values()
     channel.hold = 0.05
-    status, _ = await on_air.get(f"{CAMERA}/index.m3u8?_HLS_msn=2")
+    status, _ = await on_air.get(f"{CAMERA}/index.m3u8?_HLS_msn=4")
     assert status == 503 and on_air.broadcast.overdue == 1
     await on_air.waiting(0)
 

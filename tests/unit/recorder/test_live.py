@@ -44,7 +44,7 @@ def test_parts_come_in_time_and_are_full_at_every_frame_rate(fps: float) -> None
     for _ in range(200):
         made.run(0.1)
         assert behind(made, CAMERA) < 0.55 and behind(made, SOUND) < 0.45
-    assert len(made.state.tracks[CAMERA].segments) == 5
+    assert len(made.state.tracks[CAMERA].segments) == 7  # after 1, 2, 4, 8 … s
     assert not made.state.cuts
 
 

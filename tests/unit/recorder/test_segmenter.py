@@ -50,6 +50,26 @@ def grid() -> Grid:
     return Grid(10_000)
 
 
+def test_what_is_watched_from_its_beginning_has_short_segments_first() -> None:
+    grid = Grid(4000, first=1000)
+    assert grid.index(13_000) == 5
+    assert grid.starts == [0, 1000, 2000, 4000, 8000, 12_000]
+
+
+def test_boundaries_keep_their_distance_from_a_cut_at_the_beginning() -> None:
+    grid = Grid(4000, first=1000)
+    assert grid.cut(700) and grid.upcoming == 2000
+    assert grid.cut(1900) and grid.upcoming == 4000
+    assert grid.cut(3900) and grid.upcoming == 8000
+    resumed = Grid(4000, grid.starts[:2], first=1000)
+    assert resumed.upcoming == 2000
+
+
+def test_a_period_shorter_than_the_beginning_stays_as_it_is() -> None:
+    grid = Grid(1000, first=1000)
+    assert grid.index(2500) == 2 and grid.starts == [0, 1000, 2000]
+
+
 @pytest.fixture
 def video(grid: Grid) -> VideoSegmenter:
     return VideoSegmenter(grid, SMALL, 0.35, quiet=2.0)
