@@ -69,9 +69,12 @@ export function isNear(behind: number): boolean {
 
 /** A stall in which the edge has gone on by this many seconds is not waited out: what was missed can be scrubbed back to. */
 const GIVE_UP_AFTER = 4;
-/** Whether to jump to the edge, because what would come next is not coming. */
-export function shouldJump({ waitingFor, behind, wasNear }: { waitingFor: number; behind: number; wasNear: boolean }): boolean {
-  return wasNear && waitingFor >= GIVE_UP_AFTER && behind > GIVE_UP_AFTER;
+/** Short stalls may add up to this many seconds; fewer are made up for by playing faster, which goes on at the same time. */
+const FALLEN_BEHIND = 6.5;
+/** Whether to jump to the edge: who wants what is live is further behind than can be made up for. */
+export function shouldJump({ waitingFor, behind, follows }: { waitingFor: number; behind: number; follows: boolean }): boolean {
+  if (!follows) return false;
+  return waitingFor > 0 ? waitingFor >= GIVE_UP_AFTER && behind > GIVE_UP_AFTER : behind > FALLEN_BEHIND;
 }
 
 export interface Follow {

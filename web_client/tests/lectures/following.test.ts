@@ -177,6 +177,59 @@ describe("a lecture that one follows ends", () => {
   });
 });
 
+describe("who is behind", () => {
+  /** It runs on, `behind` seconds ahead of what is seen. */
+  async function runOn(behind: number): Promise<void> {
+    const { video } = stream;
+    Object.assign(stream, { edge: video.currentTime + behind + 1 });
+    video.until = stream.edge;
+    await pass(1);
+  }
+
+  it("after many short stalls is brought to what is live, which was wanted", async () => {
+    await runOn(9);
+    expect(player.near).toBe(true);
+  });
+
+  it("by what playing faster makes up for is not jerked there", async () => {
+    await runOn(6);
+    expect(stream.video.currentTime).toBeLessThan(stream.edge - 5);
+  });
+
+  it("because one went back stays there, and comes along again once one is back", async () => {
+    stream.edge = stream.video.until = 200;
+    player.seek(150);
+    await pass(3);
+    expect(stream.video.currentTime).toBeLessThan(154);
+    player.toLive();
+    await pass(1);
+    await runOn(9);
+    expect(player.near).toBe(true);
+  });
+
+  it("because one plays slowly is left alone", async () => {
+    player.setSpeed(0.75);
+    await runOn(9);
+    expect(player.near).toBe(false);
+  });
+
+  it("because one paused is left alone until one plays", async () => {
+    player.pause();
+    await runOn(60);
+    expect(player.near).toBe(false);
+    player.play();
+    await pass(1);
+    expect(player.near).toBe(true);
+  });
+
+  it("when the source changes is at what is live", async () => {
+    stream.edge = stream.video.currentTime + 7;
+    stream.video.until = stream.video.currentTime;
+    player.setQuality("sound");
+    expect(stream.loads.at(-1)).toEqual(["/media/r/audio-s/index.m3u8", -1]);
+  });
+});
+
 describe("a pause that nobody asked for here", () => {
   function on(phone: boolean, touched: boolean): void {
     vi.stubGlobal("matchMedia", () => ({ matches: phone }));

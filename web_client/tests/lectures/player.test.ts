@@ -49,10 +49,13 @@ describe("the edge", () => {
   it("is left waiting for only by those who were there and whom it left behind", () => {
     expect(isNear(4)).toBe(true);
     expect(isNear(30)).toBe(false);
-    expect(shouldJump({ waitingFor: 5, behind: 6, wasNear: true })).toBe(true);
-    expect(shouldJump({ waitingFor: 5, behind: 6, wasNear: false })).toBe(false);
-    expect(shouldJump({ waitingFor: 5, behind: 1, wasNear: true })).toBe(false);
-    expect(shouldJump({ waitingFor: 2, behind: 60, wasNear: true })).toBe(false);
+    expect(shouldJump({ waitingFor: 5, behind: 6, follows: true })).toBe(true);
+    expect(shouldJump({ waitingFor: 5, behind: 6, follows: false })).toBe(false);
+    expect(shouldJump({ waitingFor: 5, behind: 1, follows: true })).toBe(false);
+    expect(shouldJump({ waitingFor: 2, behind: 60, follows: true })).toBe(false);
+    expect(shouldJump({ waitingFor: 0, behind: 8, follows: true })).toBe(true);
+    expect(shouldJump({ waitingFor: 0, behind: 8, follows: false })).toBe(false);
+    expect(shouldJump({ waitingFor: 0, behind: 5, follows: true })).toBe(false);
   });
 });
 

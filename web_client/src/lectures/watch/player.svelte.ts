@@ -65,7 +65,8 @@ export class LecturePlayer {
   readonly #roomy = roomy();
   #thin = new ThinLine();
   #wanted = false;
-  #wasNear = true;
+  /** What is live is wanted: one has not gone back, though the line may be behind. */
+  #follows = true;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #looks = new Looks(() => void this.#look());
   #remembered = 0;
@@ -132,7 +133,7 @@ export class LecturePlayer {
     this.rolled = false;
     if (this.ended) this.seek(0);
     // After a pause on a phone one wants what is now, unless one had gone back.
-    if (this.status === "in-progress" && this.#wasNear && !this.near) this.seek(this.main.sync);
+    if (this.#catchesUp && !this.near) this.#go(this.main.sync);
     void this.#start();
   }
 
@@ -144,10 +145,8 @@ export class LecturePlayer {
 
   /** Go to a position in seconds. */
   seek(time: number): void {
-    const goal = (this.main.video.currentTime = Math.max(0, Math.min(time, this.main.sync)));
-    [this.time, this.ended] = [goal, false];
-    this.#wasNear = isNear(this.main.sync - goal);
-    this.#moved = performance.now();
+    this.#go(time);
+    this.#follows = isNear(this.main.sync - this.time);
   }
 
   /** Go to a second of the lecture, as a mark tells it. */
@@ -168,6 +167,7 @@ export class LecturePlayer {
 
   setSpeed(speed: number): void {
     this.speed = speed;
+    if (speed < 1) this.#follows = false;
     this.main.video.playbackRate = speed;
   }
 
@@ -222,6 +222,17 @@ export class LecturePlayer {
     this.#extras.close();
   }
 
+  /** Whether what is live now is wanted, however far behind one is. */
+  get #catchesUp(): boolean {
+    return this.status === "in-progress" && this.#follows;
+  }
+
+  #go(time: number): void {
+    const goal = (this.main.video.currentTime = Math.max(0, Math.min(time, this.main.sync)));
+    [this.time, this.ended] = [goal, false];
+    this.#moved = performance.now();
+  }
+
   /** The playlist that is wanted: everything, or the speaker's voice alone. */
   #address(): string {
     const recording = this.#lecture?.recording ?? "";
@@ -246,8 +257,7 @@ export class LecturePlayer {
   /** Change the source, where the wanted one is another; go on where we are. */
   #resource(): void {
     if (!this.#lecture?.recording || this.#address() === this.#source) return;
-    const live = this.status === "in-progress" && this.near;
-    void this.#load(live ? -1 : this.time);
+    void this.#load(this.#catchesUp ? -1 : this.time);
   }
 
   async #look(): Promise<void> {
@@ -257,7 +267,7 @@ export class LecturePlayer {
     try {
       const { tracks } = (this.recording = await fetchRecording(id, this.#abort.signal));
       const stale = this.status === "in-progress" && this.seen && this.main.told && grown(tracks, this.main.tracks, this.#speaker);
-      if (stale) void this.#load(this.near ? -1 : this.time);
+      if (stale) void this.#load(this.#follows ? -1 : this.time);
       else this.#resource();
       this.#arrange();
       if (this.recording.tracks.length === 0) this.#looks.again(2_000);
@@ -274,7 +284,7 @@ export class LecturePlayer {
     const quality: Quality = this.#hidden ? "sound" : this.sparing ? "slides" : this.quality;
     const live = this.status === "in-progress";
     const wanted = picturesAt({ recording: recording.id, tracks: recording.tracks, main: this.main.tracks, speaker: this.#speaker, time: this.time, live, roomy: this.#roomy, quality });
-    if (!this.#extras.have(wanted, live && this.near ? -1 : this.time)) return;
+    if (!this.#extras.have(wanted, this.#catchesUp ? -1 : this.time)) return;
     this.pictures = wanted;
     this.#sound();
   }
@@ -310,11 +320,13 @@ export class LecturePlayer {
   }
 
   #live(now: number): void {
-    if (this.playing && this.waitingFor === 0) this.#wasNear = this.near;
-    if (shouldJump({ waitingFor: this.waitingFor, behind: this.sync - this.time, wasNear: this.#wasNear })) this.seek(this.sync);
+    const { waitingFor } = this;
+    if (this.playing && waitingFor === 0) this.#follows ||= this.near && this.speed >= 1;
+    const shown = waitingFor > 0 || this.main.video.readyState > 2;
+    if (this.playing && shown && shouldJump({ waitingFor, behind: this.sync - this.time, follows: this.#follows })) this.#go(this.sync);
     else this.#overHole();
     if (this.quality === "auto") {
-      const { waitingFor, main } = this;
+      const { main } = this;
       this.#thin.look(now, { waitingFor, behind: this.sync - this.time, lowest: main.lowest, excused: this.excused || main.carried });
     }
     this.#thin.retry(now);
@@ -330,7 +342,7 @@ export class LecturePlayer {
     if (this.waitingFor < HOLE) return false;
     const beyond = this.main.beyond(this.time) ?? (this.main.growing ? null : this.time + HOLE);
     if (beyond === null || beyond >= this.edge) return false;
-    this.seek(beyond);
+    this.#go(beyond);
     return true;
   }
 
@@ -339,7 +351,7 @@ export class LecturePlayer {
     const { video } = main;
     const waits = this.waitingFor >= HOLE && !this.#overHole();
     const rolls = this.#wanted && this.#sawLive;
-    if (rolls && this.#wasNear) video.playbackRate = CLOSING;
+    if (rolls && this.#follows) video.playbackRate = CLOSING;
     else if (this.sparing) this.#unspare();
     // It is over, and the playlist that is played from does not know: it is asked for anew.
     if (waits && main.growing && now > this.#retryAt) void this.#load(this.time);
