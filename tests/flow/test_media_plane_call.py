@@ -179,6 +179,27 @@ async def test_the_publisher_is_told_how_its_packets_arrive(call: Call) -> None:
     assert (ssrc, lost & 0xFFFFFF) == (VIDEO, 1)
 
 
+@pytest.mark.parametrize(("joins", "asked"), [(False, 1), (True, 2)])
+async def test_who_is_back_is_asked_for_a_keyframe_whatever_was_asked_in_vain(
+    call: Call, joins: bool, asked: int
+) -> None:
+    """At once, and once more when the first that comes is none and somebody waits for it: it was lost on the way."""
+    publisher = await call.publisher("back", "p1", audio=False)
+    publisher.send_secured(rtp(VIDEO, H264, 1, 0, KEYFRAME))
+    await call.until(lambda: call.of("publication"))
+    call.clock.ahead += 8.0
+    await call.state("back", "publish", "p1", "disconnected")
+    call.clock.stand_still()
+    if joins:
+        await call.subscriber("late", "s1")
+    before = await call.count("plis_sent")
+    call.plane.request_keyframe(call.of("publication")[0]["publication"])
+    in_vain = 0 if joins else 1  # the subscriber's wish was sent already
+    await call.until(lambda: call.plane._counters.get("plis_sent") == before + in_vain)
+    publisher.send_secured(rtp(VIDEO, H264, 2, 90_000, DELTA))
+    await call.until(lambda: call.plane._counters.get("plis_sent") == before + in_vain + asked, limit=5)
+
+
 async def test_what_comes_after_a_silence_is_told_of_in_the_next_round(call: Call) -> None:
     publisher = await call.publisher("back", "p1")
     call.clock.ahead += 8.0

@@ -31,6 +31,8 @@ FRESH: Final = INTERVAL
 """Seconds for which a keyframe serves who comes after it: until then none is asked for again."""
 CATCH_UP: Final = 128
 """Packets that are sent at once for that at most: a keyframe and what followed it at 2.5 Mbit/s."""
+SILENCE: Final = 1.0
+"""Seconds without a packet after which a publisher was away, and with it what it was asked for."""
 KEYFRAME_PATIENCE: Final = 3.0
 """Seconds after which a subscriber that has no picture yet is let in without a keyframe."""
 
@@ -117,6 +119,7 @@ class Publication:
             return False
         self.packets += 1
         self.octets += len(packet)
+        silence = now - self.last[1]
         if number == self.history.highest:
             self.last = (timestamp, now)
         if self.track.kind == "video":
@@ -127,6 +130,10 @@ class Publication:
                     self._keyframe = number, timestamp, now
             if self._waiting:
                 self._admit(number, timestamp, now, keyframe)
+                if silence > SILENCE and not keyframe:
+                    # Its keyframe was lost on the way here.
+                    self.keyframes.lost()
+                    self.want_keyframe()
         absent = [each for each in self._active if each.begins > number] if number < self._youngest else []
         for subscription in absent:
             subscription.step_out()

@@ -317,4 +317,6 @@ class PublishPeer(Peer):
             for publication in publications.values():
                 self._close_publication(publication)
         elif state == "connected":
+            for publication in self.publications.values():
+                publication.keyframes.lost()
             self._path_changed(now)

@@ -35,6 +35,10 @@ class KeyframeRequests:
         """A keyframe began: all wishes so far are met."""
         self._wanted = False
 
+    def lost(self) -> None:
+        """What was asked for, or the answer, went nowhere: the next wish need not wait for it."""
+        self._last = float("-inf")
+
     def due(self, now: float, trip: float = 0.0) -> bool:
         """Whether to send a PLI now. Called at once after `want` and then on every tick.
 

@@ -136,6 +136,17 @@ def test_keyframe_wishes_are_coalesced_delayed_and_repeated_until_a_keyframe_beg
     assert sent == MAX_REPEATS
 
 
+def test_a_wish_does_not_wait_for_the_answer_to_one_that_went_nowhere() -> None:
+    wishes = KeyframeRequests()
+    wishes.want()
+    assert wishes.due(0.0)
+    assert not wishes.due(0.1)
+    wishes.lost()
+    assert wishes.due(0.1)
+    wishes.want()
+    assert not wishes.due(0.1 + INTERVAL - 0.01)
+
+
 def test_on_a_long_way_nobody_asks_for_a_keyframe_while_one_may_be_coming() -> None:
     wishes, trip = KeyframeRequests(), 1.2
     wishes.want()
