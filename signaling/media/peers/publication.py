@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from signaling.media.counters import Counters
@@ -27,6 +28,10 @@ AUDIO_KEPT: Final = 64
 VIDEO_KEPT: Final = 512
 TOLD_AGAIN: Final = 5.0
 """Seconds for which every picture says that none are to be held any more: what they say once stays so."""
+PROMPT: Final = 0.15
+PROMPT_FOR: Final = 30.0
+"""Seconds for which pictures are held at most, and for how long that is so, after they stayed away: browsers take what
+comes late and all at once then for the line's jitter, and hold all that follows for half a second and more."""
 FRESH: Final = INTERVAL
 """Seconds for which a keyframe serves who comes after it: until then none is asked for again."""
 CATCH_UP: Final = 128
@@ -66,7 +71,7 @@ class Publication:
         """Of their arrival, in seconds (RFC 3550 §6.4.1)."""
         self.lost = self.nacks = 0
         """Packets that never arrived of themselves; requests for them."""
-        self._hold, self._tell_hold_until = 0.0, 0.0
+        self._hold, self._tell_hold_until, self._prompt_until = 0.0, 0.0, 0.0
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
         self._outbox = outbox
@@ -108,9 +113,14 @@ class Publication:
         number += self._number_shift
         timestamp = timestamp + self._timestamp_shift & 0xFFFFFFFF
         codec = self.track.codec
+        silence = now - self.last[1]
+        if silence > SILENCE and self.packets:
+            self._be_prompt(now)
         timing = rtp_header.send_time_element(now)
         if now < self._tell_hold_until and timestamp != self.last[0]:
-            timing = rtp_header.playout_delay_element(self._hold)  # on a picture's first packet, where it is looked for
+            # On a picture's first packet, where it is looked for.
+            prompt = not self._hold and now < self._prompt_until
+            timing = rtp_header.playout_delay_element(self._hold, PROMPT if prompt else None)
         packet = rtp_header.canonical(
             marker, offer.PAYLOAD_TYPE[codec], number, timestamp, timing, audio_level, payload
         )
@@ -119,7 +129,6 @@ class Publication:
             return False
         self.packets += 1
         self.octets += len(packet)
-        silence = now - self.last[1]
         if number == self.history.highest:
             self.last = (timestamp, now)
         if self.track.kind == "video":
@@ -153,8 +162,14 @@ class Publication:
         """Pictures are to be held for so long before they are shown: what was lost of them comes late, but it comes."""
         if self.track.kind == "video" and seconds != self._hold:
             self._hold = seconds
-            self._tell_hold_until = float("inf") if seconds else now + TOLD_AGAIN
+            self._tell_hold_until = inf if seconds else max(now, self._prompt_until) + TOLD_AGAIN
             self._report(now)
+
+    def _be_prompt(self, now: float) -> None:
+        """Pictures are back that somebody missed: they are to be shown as they come."""
+        if self.track.kind == "video":
+            self._prompt_until = now + PROMPT_FOR
+            self._tell_hold_until = max(self._tell_hold_until, self._prompt_until + TOLD_AGAIN)
 
     def has(self, number: int) -> bool:
         """Whether this packet of the publisher's was forwarded of late."""
@@ -272,4 +287,6 @@ class Publication:
     def _begin(self, subscription: Subscription, number: int, timestamp: int, now: float) -> None:
         self._active.add(subscription)
         self._youngest = max(self._youngest, number)
+        if SILENCE < now - subscription.ended < inf:
+            self._be_prompt(now)
         subscription.begin(self, number, timestamp, now)

@@ -12,7 +12,7 @@ import pytest
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
 from signaling.media.peers.gate import MOST, Beginning, Gate
-from signaling.media.peers.publication import TOLD_AGAIN, Publication
+from signaling.media.peers.publication import PROMPT, PROMPT_FOR, SILENCE, TOLD_AGAIN, Publication
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.nack import LossTracker
 from signaling.media.policy.repair import RAMP, USUAL, WAITS, WINDOW, ahead, towards
@@ -198,27 +198,75 @@ def test_how_long_they_are_held_changes_by_less_than_is_seen() -> None:
     assert towards(0.05, 0.0) == 0.0
 
 
-def held(publication: Publication, number: int, now: float) -> list[float | None]:
-    """What the two packets of a picture say: seconds, or None."""
-    told: list[float | None] = []
-    for each in (number, number + 1):
-        publication.packet(each, 3_000 * number, each > number, b"\x41picture", None, None, now)
-        packet = publication.history.find(publication.history.highest & 0xFFFF)
+Told = tuple[float, float] | None
+"""Seconds for which a packet says that its picture is to be held, at least and at most."""
+BY_THEMSELVES = 10.0
+"""What browsers take for no bound."""
+
+
+@dataclass
+class Camera:
+    """A publication, a picture of two packets every half second."""
+
+    publication: Publication
+    number: int = -1
+    now: float = 0.0
+
+    @classmethod
+    def make(cls) -> Camera:
+        counters = Counters()
+        track = Track("p", "room", "gp", "camera", "video", "H264")
+        return cls(Publication(track, "stream", Taps(counters), Outbox(64, counters), counters, lambda: None))
+
+    def until(self, now: float) -> list[Told]:
+        """What the packets of the last picture say at that time."""
+        while True:
+            self.now = min(now, self.now + 0.5)
+            told = [self._packet(self.now, marker=False), self._packet(self.now, marker=True)]
+            if self.now >= now:
+                return told
+
+    def _packet(self, now: float, *, marker: bool) -> Told:
+        self.number += 1
+        timestamp = 3_000 * (self.number // 2)
+        self.publication.packet(self.number, timestamp, marker, b"\x41picture", None, None, now)
+        packet = self.publication.history.find(self.publication.history.highest & 0xFFFF)
         assert packet is not None
         found = rtp_header.extensions(packet, rtp_header.parse(packet)).get(rtp_header.EXTENSION_PLAYOUT_DELAY)
-        told.append(None if found is None else (int.from_bytes(found, "big") >> 12) / 100)
-    return told
+        value = int.from_bytes(found or b"", "big")
+        return ((value >> 12) / 100, (value & 0xFFF) / 100) if found else None
 
 
 def test_the_first_packet_of_each_picture_says_for_how_long_and_for_a_while_that_it_is_over() -> None:
-    counters = Counters()
-    track = Track("p", "room", "gp", "camera", "video", "H264")
-    publication = Publication(track, "stream", Taps(counters), Outbox(64, counters), counters, lambda: None)
-    assert held(publication, 1, 0.0) == [None, None]
-    publication.hold(1.35, 1.0)
-    assert held(publication, 3, 1.0) == [1.35, None]
-    publication.hold(1.35, 60.0)
-    assert held(publication, 5, 60.0) == [1.35, None]
-    publication.hold(0.0, 61.0)
-    assert held(publication, 7, 61.0) == [0.0, None]
-    assert held(publication, 9, 61.0 + TOLD_AGAIN) == [None, None]
+    camera = Camera.make()
+    assert camera.until(0.5) == [None, None]
+    camera.publication.hold(1.35, 1.0)
+    assert camera.until(1.0) == [(1.35, BY_THEMSELVES), None]
+    camera.publication.hold(1.35, 60.0)
+    assert camera.until(60.0) == [(1.35, BY_THEMSELVES), None]
+    camera.publication.hold(0.0, 61.0)
+    assert camera.until(61.0) == [(0.0, BY_THEMSELVES), None]
+    assert camera.until(61.0 + TOLD_AGAIN) == [None, None]
+
+
+def test_pictures_that_are_back_after_a_silence_are_shown_as_they_come() -> None:
+    camera = Camera.make()
+    assert camera.until(10.0) == [None, None]
+    camera.now += SILENCE
+    back = camera.now + 0.5
+    assert camera.until(back) == [(0.0, PROMPT), None]
+    assert camera.until(back + PROMPT_FOR - 0.5) == [(0.0, PROMPT), None]
+    assert camera.until(back + PROMPT_FOR) == [(0.0, BY_THEMSELVES), None], "what they say once stays so"
+    assert camera.until(back + PROMPT_FOR + TOLD_AGAIN) == [None, None]
+
+
+def test_pictures_that_are_held_for_repairs_are_held_after_a_silence_too() -> None:
+    camera = Camera.make()
+    assert camera.until(10.0) == [None, None]
+    camera.publication.hold(0.8, 10.0)
+    camera.now += SILENCE
+    back = camera.now + 0.5
+    assert camera.until(back) == [(0.8, BY_THEMSELVES), None]
+    camera.publication.hold(0.0, back + 1.0)
+    assert camera.until(back + 1.0) == [(0.0, PROMPT), None]
+    assert camera.until(back + PROMPT_FOR + TOLD_AGAIN) == [None, None]
