@@ -29,9 +29,10 @@ VIDEO_KEPT: Final = 512
 TOLD_AGAIN: Final = 5.0
 """Seconds for which every picture says that none are to be held any more: what they say once stays so."""
 PROMPT: Final = 0.15
-PROMPT_FOR: Final = 30.0
-"""Seconds for which pictures are held at most, and for how long that is so, after they stayed away: browsers take what
-comes late and all at once then for the line's jitter, and hold all that follows for half a second and more."""
+PROMPT_FOR: Final = 10.0
+"""Seconds for which pictures are held at most, and for how long that is so, after their publisher was away: browsers
+take what comes late and all at once then for the line's jitter, and hold all that follows for half a second and more.
+Not for longer: on a thin line it is good that they do."""
 FRESH: Final = INTERVAL
 """Seconds for which a keyframe serves who comes after it: until then none is asked for again."""
 CATCH_UP: Final = 128
@@ -166,7 +167,7 @@ class Publication:
             self._report(now)
 
     def _be_prompt(self, now: float) -> None:
-        """Pictures are back that somebody missed: they are to be shown as they come."""
+        """Their publisher is back: pictures are to be shown as they come."""
         if self.track.kind == "video":
             self._prompt_until = now + PROMPT_FOR
             self._tell_hold_until = max(self._tell_hold_until, self._prompt_until + TOLD_AGAIN)
@@ -287,6 +288,4 @@ class Publication:
     def _begin(self, subscription: Subscription, number: int, timestamp: int, now: float) -> None:
         self._active.add(subscription)
         self._youngest = max(self._youngest, number)
-        if SILENCE < now - subscription.ended < inf:
-            self._be_prompt(now)
         subscription.begin(self, number, timestamp, now)
