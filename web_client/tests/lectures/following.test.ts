@@ -64,6 +64,10 @@ class FakeStream {
   beyond(time: number): number | null {
     return this.island !== null && this.island > time ? this.island : null;
   }
+  chases = true;
+  chase(wanted: boolean): void {
+    this.chases = wanted;
+  }
   hold(): void {}
   spare(): void {}
   look(): void {}
@@ -205,6 +209,20 @@ describe("who is behind", () => {
     await pass(1);
     await runOn(9);
     expect(player.near).toBe(true);
+  });
+
+  it("because one went back a little is not hurried", async () => {
+    stream.edge = stream.video.until = 200;
+    player.toLive();
+    await pass(1);
+    expect(stream.chases).toBe(true);
+    stream.video.playbackRate = 1.4; // as it is hurried
+    player.step(-7);
+    await pass(1);
+    expect([stream.chases, stream.video.playbackRate]).toEqual([false, 1]);
+    player.toLive();
+    await pass(1);
+    expect(stream.chases).toBe(true);
   });
 
   it("because one plays slowly is left alone", async () => {

@@ -322,7 +322,10 @@ export class LecturePlayer {
   #live(now: number): void {
     const { waitingFor } = this;
     if (this.playing && waitingFor === 0) this.#follows ||= this.near && this.speed >= 1;
-    const shown = waitingFor > 0 || this.main.video.readyState > 2;
+    this.main.chase(this.#follows);
+    const { video } = this.main;
+    if (!this.#follows && video.playbackRate !== this.speed) video.playbackRate = this.speed;
+    const shown = waitingFor > 0 || video.readyState > 2;
     if (this.playing && shown && shouldJump({ waitingFor, behind: this.sync - this.time, follows: this.#follows })) this.#go(this.sync);
     else this.#overHole();
     if (this.quality === "auto") {

@@ -14,6 +14,8 @@ const REPAIRS = 2;
 const TOGETHER = 20_000;
 /** The first piece has come, for so many ms it is not shown and no other is on its way: the source is loaded anew. */
 const STUCK = 3_000;
+/** How much faster what is behind the live edge is played, until it is there. */
+const HURRIED = 1.5;
 /** What voices are recorded in. */
 const OPUS = 'audio/mp4; codecs="opus"';
 /** What the recorder calls the black that stands for a picture that was not there. */
@@ -34,6 +36,7 @@ export class Stream {
   #held = false;
   #spared = false;
   readonly #leads: boolean;
+  #chases = true;
 
   /** `leads`: hurries after the live edge by itself; others are kept in step with the one that leads. */
   constructor(video: HTMLVideoElement, leads: boolean) {
@@ -57,7 +60,7 @@ export class Stream {
       // Blob workers are not allowed here, and there is nothing to transmux.
       enableWorker: false,
       lowLatencyMode: true,
-      maxLiveSyncPlaybackRate: this.#leads ? 1.5 : 1,
+      maxLiveSyncPlaybackRate: this.#pace,
       // Each stall adds this to how far behind the edge one is, for good: a second would soon be several.
       liveSyncOnStallIncrease: 0.3,
       maxBufferLength: 20,
@@ -175,6 +178,17 @@ export class Stream {
     // What is loaded of a live one ends in a second; throwing it away would only make the player wait.
     if (this.growing || !held) this.#from(this.#wanted);
     else this.#choose();
+  }
+
+  /** Hurry after the live edge, or not: whoever went back watches at a pace of their own. */
+  chase(wanted: boolean): void {
+    if (wanted === this.#chases) return;
+    this.#chases = wanted;
+    if (this.#hls) this.#hls.config.maxLiveSyncPlaybackRate = this.#pace;
+  }
+
+  get #pace(): number {
+    return this.#leads && this.#chases ? HURRIED : 1;
   }
 
   /** Take the smallest picture, for the line carries no other. */
