@@ -217,7 +217,7 @@ describe("who is behind", () => {
     await pass(1);
     expect(stream.chases).toBe(true);
     stream.video.playbackRate = 1.4; // as it is hurried
-    player.step(-7);
+    player.step(-9);
     await pass(1);
     expect([stream.chases, stream.video.playbackRate]).toEqual([false, 1]);
     player.toLive();
