@@ -69,7 +69,7 @@ def installed() -> str | None:
     """The path of the browser: `FIREFOX` if it is set, else Debian's, else whichever is found; None without any, or
     where it is too old to be driven."""
     found = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
-    if found is None:
+    if found is None or shutil.which(found) is None:
         return None
     said = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout
     version = re.search(r"Firefox (\d+)", said)

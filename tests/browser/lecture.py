@@ -92,7 +92,8 @@ _STANDS = """
   player: { ...document.querySelector('[data-testid=player]').dataset },
   words: document.querySelector('[data-testid=player]').innerText,
   videos: playerVideos().map((video) => ({ ...played(video), since: playedSince(video), ready: video.readyState,
-    paused: video.paused, wide: video.videoWidth,
+    paused: video.paused, seeking: video.seeking, muted: video.muted, wide: video.videoWidth,
+    box: video.parentElement?.textContent,
     buffered: Array.from(video.buffered, (_, at) => [video.buffered.start(at), video.buffered.end(at)]) })),
 })
 """
@@ -204,7 +205,10 @@ async def sees_and_hears(viewer: Person, name: str, *, within_ms: int = 20_000) 
     """Whoever has this name stands beside the speaker in the player: the picture moves on, and the voice is decoded."""
     await expect(viewer.part("player").locator(".person", has_text=name)).to_be_visible(timeout=within_ms)
     await viewer.page.evaluate(_MARK)
-    await viewer.page.wait_for_function(_BESIDE, arg=name, timeout=within_ms, polling=100)
+    try:
+        await viewer.page.wait_for_function(_BESIDE, arg=name, timeout=within_ms, polling=100)
+    except PlaywrightTimeout as error:
+        raise AssertionError(f"{name} stands still: {await viewer.page.evaluate(_STANDS)}") from error
 
 
 async def position(viewer: Person) -> float:
