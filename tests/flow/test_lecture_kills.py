@@ -72,7 +72,7 @@ async def test_a_full_disk_stops_the_recording_and_nothing_else(small_disk: Path
                 assert viewer.violations == []
                 for track in tracks:
                     frames, wrong = await kills_live.decode(gp, f"/media/{recording}", track)
-                    assert wrong == [] and frames > 30
+                    assert wrong == [] and frames > 10, frames  # the disk may fill in the third second
             finally:
                 await tasks.stop()
                 await podium.close()
