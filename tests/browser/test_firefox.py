@@ -56,6 +56,8 @@ async def fox(tmp_path: Path) -> AsyncIterator[Browser]:
 
 async def rewind(viewer: Person) -> None:
     """Back to the beginning while it runs, and to the edge again."""
+    # Whoever is less than five seconds behind is live.
+    await viewer.page.wait_for_function("() => playerVideos()[0].currentTime > 9", timeout=20_000, polling=100)
     edge = await doing.position(viewer)
     await doing.scrub(viewer, 0.05)
     await expect(viewer.part("back-to-live")).to_be_visible()
