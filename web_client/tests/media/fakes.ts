@@ -11,17 +11,28 @@ export class FakePeer {
   closed = false;
   /** Milliseconds since something was last received; null where the browser does not tell. */
   silence: number | null = null;
-  transceivers: { mid: string | null; direction: string; kind: string; receiver: { track: object } }[] = [];
+  transceivers: {
+    mid: string | null;
+    direction: string;
+    kind: string;
+    receiver: { track: object };
+    sender?: { getParameters: () => { encodings?: { active?: boolean }[] } };
+  }[] = [];
   onconnectionstatechange: (() => void) | null = null;
   ontrack: unknown = null;
 
-  addTransceiver(kind: string, init: { direction: string }): unknown {
+  addTransceiver(kind: string, init: { direction: string; sendEncodings?: object[] }): unknown {
+    let parameters: { encodings?: object[] } = init.sendEncodings ? { encodings: init.sendEncodings } : {};
     const transceiver = {
       mid: null as string | null,
       direction: init.direction,
       kind,
       receiver: { track: {} },
-      sender: { replaceTrack: async () => undefined, getParameters: () => ({}), setParameters: async () => undefined },
+      sender: {
+        replaceTrack: async () => undefined,
+        getParameters: () => parameters,
+        setParameters: async (changed: object) => void (parameters = changed),
+      },
       setCodecPreferences: () => undefined,
     };
     this.transceivers.push(transceiver);

@@ -76,6 +76,20 @@ describe("publishing", () => {
     expect(states).toEqual(["connecting", "connected", "interrupted", "connected"]);
     publisher.close();
   });
+  it("says nothing into a line that is gone, and speaks at once when it is back, whatever waits for the server", async () => {
+    const publisher = await published();
+    const speaks = (): boolean | undefined => last().transceivers[0]?.sender?.getParameters().encodings?.[0]?.active;
+    expect(speaks()).toBe(true);
+    last().become("disconnected");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(speaks()).toBe(false);
+    server.publish = () => new Promise(() => undefined);
+    await vi.advanceTimersByTimeAsync(3_000);
+    last().become("connected");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(speaks()).toBe(true);
+    publisher.close();
+  });
   it("restarts ICE under the same session when the line stays away", async () => {
     const publisher = await published();
     last().become("failed");

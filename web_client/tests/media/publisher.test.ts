@@ -8,25 +8,32 @@ const plan = { picture: 60_000, roomy: false, red: false };
 describe("encodingOf", () => {
   it("sends both pictures and the screen on a good line", () => {
     for (const source of ["camera", "camera-low", "screen"] as const) {
-      expect(encodingOf(source, { ...plan, mode: "full" }, true)).toMatchObject({ active: true });
+      expect(encodingOf(source, { ...plan, mode: "full" }, { sharing: true })).toMatchObject({ active: true });
     }
   });
   it("keeps the small picture alone on a narrow one, at its share", () => {
-    expect(encodingOf("camera", { ...plan, mode: "small" }, false)).toMatchObject({ active: false });
-    expect(encodingOf("camera-low", { ...plan, mode: "small" }, false)).toMatchObject({ active: true, maxBitrate: 60_000 });
+    expect(encodingOf("camera", { ...plan, mode: "small" }, {})).toMatchObject({ active: false });
+    expect(encodingOf("camera-low", { ...plan, mode: "small" }, {})).toMatchObject({ active: true, maxBitrate: 60_000 });
   });
   it("prefers a shared screen to the camera", () => {
-    expect(encodingOf("camera-low", { ...plan, mode: "small" }, true)).toMatchObject({ active: false });
-    expect(encodingOf("screen", { ...plan, mode: "small" }, true)).toMatchObject({ active: true, maxBitrate: 60_000 });
+    expect(encodingOf("camera-low", { ...plan, mode: "small" }, { sharing: true })).toMatchObject({ active: false });
+    expect(encodingOf("screen", { ...plan, mode: "small" }, { sharing: true })).toMatchObject({ active: true, maxBitrate: 60_000 });
   });
-  it("never stops the voice, and makes it leaner", () => {
-    const usual = encodingOf("microphone", { ...plan, mode: "full" }, false);
-    const lean = encodingOf("microphone", { ...plan, mode: "sound" }, false);
-    expect(lean).not.toHaveProperty("active", false);
+  it("never stops the voice for a thin line, and makes it leaner", () => {
+    const usual = encodingOf("microphone", { ...plan, mode: "full" }, {});
+    const lean = encodingOf("microphone", { ...plan, mode: "sound" }, {});
+    expect(lean).toMatchObject({ active: true });
     expect(lean.maxBitrate).toBeLessThan(usual.maxBitrate ?? 0);
     for (const source of ["camera", "camera-low", "screen"] as const) {
-      expect(encodingOf(source, { ...plan, mode: "sound" }, true)).toMatchObject({ active: false });
+      expect(encodingOf(source, { ...plan, mode: "sound" }, { sharing: true })).toMatchObject({ active: false });
     }
+  });
+});
+
+describe("a line that is gone", () => {
+  it("is told no words: a browser would keep them all, and send old sound before the first picture", () => {
+    expect(encodingOf("microphone", { ...plan, mode: "full" }, { gone: true })).toMatchObject({ active: false });
+    expect(encodingOf("microphone", { ...plan, mode: "sound" }, { gone: false })).toMatchObject({ active: true });
   });
 });
 

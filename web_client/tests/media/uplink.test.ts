@@ -55,6 +55,16 @@ describe("Uplink", () => {
     expect(line.changes()).toBe(1);
   });
 
+  it("repeats the voice on a way that loses a third of it, however little the browser believes in", () => {
+    const line = new Line().run(5, 5_000_000).run(40, 5_000_000, { estimate: 60_000, loss: 0.3, roundTrip: 0.05 });
+    expect(line.mode).not.toBe("full");
+    expect(line.uplink.plan.red).toBe(true);
+    line.run(20, 5_000_000, { estimate: 60_000, loss: 0, roundTrip: 0.05 });
+    expect(line.uplink.plan.red).toBe(false);
+    line.run(5, 5_000_000, { estimate: 60_000, loss: 0.3, roundTrip: 0.5 });
+    expect(line.uplink.plan.red).toBe(false);
+  });
+
   it("sends the voice alone on 60 kbit/s within seconds", () => {
     const line = new Line().run(5, 5_000_000).run(12, 60_000);
     expect(line.modes.slice(0, 14)).toContain("sound");

@@ -68,6 +68,11 @@ export abstract class Link {
   /** Exchange descriptions; `restart` asks for new ICE credentials on the same DTLS association. Runs inside `serial`. */
   protected abstract negotiate(restart: boolean): Promise<void>;
 
+  /** The state is another. */
+  protected entered(): void {
+    // Nothing, unless a kind of link has something to do about it.
+  }
+
   /** First connection. */
   start(): Promise<void> {
     return this.serial.run(async () => {
@@ -226,6 +231,7 @@ export abstract class Link {
   #enter(state: LinkState): void {
     if (state === this.#state || this.#state === "closed") return;
     this.#state = state;
+    this.entered();
     this.options.onState(state);
   }
 }

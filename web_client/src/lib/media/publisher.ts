@@ -3,6 +3,7 @@
 import type { Source, VideoCodec } from "../protocol";
 import { preferCodec, preferRed } from "./codecs";
 import { Link, type LinkOptions } from "./link";
+import { Serial } from "./queue";
 import { PICTURE_MOST, type UplinkPlan } from "./uplink";
 
 export interface PublisherOptions extends LinkOptions {
@@ -41,10 +42,17 @@ function degradation(source: PublishedSource, { roomy }: UplinkPlan): Degradatio
   return roomy ? "maintain-framerate" : "balanced";
 }
 
-/** What of a source is sent by a plan; a shared screen comes before cameras. */
-export function encodingOf(source: PublishedSource, { mode, picture }: UplinkPlan, sharing: boolean): RTCRtpEncodingParameters {
+/**
+ * What of a source is sent by a plan; a shared screen comes before cameras. A line that is gone is told no words: Chromium keeps
+ * every packet of them, and after a minute it sends a minute of old sound before the first picture.
+ */
+export function encodingOf(
+  source: PublishedSource,
+  { mode, picture }: UplinkPlan,
+  { sharing = false, gone = false }: { sharing?: boolean; gone?: boolean },
+): RTCRtpEncodingParameters {
   const usual = ENCODINGS[source];
-  if (source === "microphone") return mode === "full" ? usual : { ...usual, maxBitrate: LEAN_SOUND };
+  if (source === "microphone") return { ...usual, active: !gone, ...(mode === "full" ? {} : { maxBitrate: LEAN_SOUND }) };
   if (mode === "full") return { ...usual, active: true };
   if (mode === "sound") return { ...usual, active: false };
   if (source === "screen") return { ...usual, active: true, maxBitrate: picture, maxFramerate: 5 };
@@ -55,6 +63,8 @@ export class Publisher extends Link {
   #codec: VideoCodec;
   readonly #lowCamera: boolean;
   readonly #steadySound: boolean;
+  /** Parameters are read and written back: one change at a time. */
+  readonly #tuning = new Serial();
   #tracks: Tracks = { microphone: null, camera: null, screen: null };
   #transceivers = new Map<PublishedSource, RTCRtpTransceiver>();
   #plan: UplinkPlan = { mode: "full", picture: PICTURE_MOST, roomy: false, red: true };
@@ -139,6 +149,12 @@ export class Publisher extends Link {
     if (this.#tracks.screen) this.#add("screen", this.#tracks.screen);
   }
 
+  protected override entered(): void {
+    const microphone = this.#transceivers.get("microphone");
+    // Not in its turn: an exchange that waits for the server must not keep the voice waiting.
+    if (microphone) void this.#tune("microphone", microphone.sender);
+  }
+
   protected override async negotiate(restart: boolean): Promise<void> {
     if (restart) this.peer.restartIce();
     // The server is ICE-lite and learns our addresses from our checks: no need to wait for candidates (RFC 8445 §2.5).
@@ -168,7 +184,7 @@ export class Publisher extends Link {
   }
 
   #encoding(source: PublishedSource): RTCRtpEncodingParameters {
-    return encodingOf(source, this.#plan, this.#tracks.screen !== null);
+    return encodingOf(source, this.#plan, { sharing: this.#tracks.screen !== null, gone: this.state === "interrupted" });
   }
 
   async #applyPlan(): Promise<void> {
@@ -196,15 +212,17 @@ export class Publisher extends Link {
     await this.#transceivers.get(source)?.sender.replaceTrack(track);
   }
 
-  async #tune(source: PublishedSource, sender: RTCRtpSender): Promise<void> {
-    try {
-      const parameters = sender.getParameters();
-      const encodings = parameters.encodings?.map((each) => ({ ...each, ...this.#encoding(source) }));
-      const reduced = source === "microphone" ? {} : { degradationPreference: degradation(source, this.#plan) };
-      await sender.setParameters({ ...parameters, encodings, ...reduced } as RTCRtpSendParameters);
-    } catch (error) {
-      console.debug("this browser does not take these sending parameters:", error);
-    }
+  #tune(source: PublishedSource, sender: RTCRtpSender): Promise<void> {
+    return this.#tuning.run(async () => {
+      try {
+        const parameters = sender.getParameters();
+        const encodings = parameters.encodings?.map((each) => ({ ...each, ...this.#encoding(source) }));
+        const reduced = source === "microphone" ? {} : { degradationPreference: degradation(source, this.#plan) };
+        await sender.setParameters({ ...parameters, encodings, ...reduced } as RTCRtpSendParameters);
+      } catch (error) {
+        console.debug("this browser does not take these sending parameters:", error);
+      }
+    });
   }
 
   #sources(): Record<string, Source> {

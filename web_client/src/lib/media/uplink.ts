@@ -72,6 +72,8 @@ const ROOMY = 900_000;
 const TIGHT = 500_000;
 /** Sound sent twice costs as much again: on a narrow line only real losses are worth that. */
 const RED_LEAST = 180_000;
+/** From this loss on it is worth that on any line before which nothing waits: it is the way that loses, and not a lack of room. */
+const LOSSY_WAY = 0.15;
 const RED_HOLD = 10_000;
 
 const LOWER: Record<UplinkMode, UplinkMode> = { full: "small", small: "sound", sound: "sound" };
@@ -125,7 +127,7 @@ export class Uplink {
     else if (this.#mayTry(sample.at, carried)) this.#enter(HIGHER[this.#plan.mode], sample.at, true);
     else if (this.#plan.mode === "small") this.#size(!room && (queued || sample.loss > LOSSY));
     else if (this.#plan.mode === "full") this.#furnish(carried);
-    this.#judgeRed(sample, carried);
+    this.#judgeRed(sample, carried, queued);
     return this.#plan;
   }
 
@@ -191,8 +193,9 @@ export class Uplink {
   }
 
   /** Changing it takes a negotiation: off at once where it does not fit, else not often. */
-  #judgeRed(sample: UplinkSample, carried: number): void {
-    const red = this.#plan.mode === "full" || (carried > RED_LEAST && sample.loss > SOME_LOSS);
+  #judgeRed(sample: UplinkSample, carried: number, queued: boolean): void {
+    const lossyWay = !queued && sample.loss > (this.#plan.red ? SOME_LOSS : LOSSY_WAY);
+    const red = this.#plan.mode === "full" || lossyWay || (carried > RED_LEAST && sample.loss > SOME_LOSS);
     if (red === this.#plan.red) return;
     const urgent = !red && carried <= RED_LEAST;
     if (!urgent && sample.at - this.#redSince < RED_HOLD) return;
