@@ -156,13 +156,12 @@ def send_time_element(now: float) -> int:
     return _SEND_TIME << 24 | abs_send_time(now)
 
 
-def playout_delay_element(least: float, most: float | None = None) -> int:
+def playout_delay_element(least: float) -> int:
     """How long a picture is to be held at least, in seconds, as the element that stands in the place of its time.
 
-    The extension counts in 10 ms, 12 bits for the least and 12 for the most; None leaves that to the receiver: 10 s.
+    The extension counts in 10 ms, 12 bits for the least and 12 for the most, which is left to the receiver: 10 s.
     """
-    longest = _MOST_DELAY if most is None else min(_MOST_DELAY, round(most * 100))
-    return (EXTENSION_PLAYOUT_DELAY << 4 | 2) << 24 | min(_MOST_DELAY, round(least * 100)) << 12 | longest
+    return (EXTENSION_PLAYOUT_DELAY << 4 | 2) << 24 | min(_MOST_DELAY, round(least * 100)) << 12 | _MOST_DELAY
 
 
 def canonical(

@@ -28,11 +28,6 @@ AUDIO_KEPT: Final = 64
 VIDEO_KEPT: Final = 512
 TOLD_AGAIN: Final = 5.0
 """Seconds for which every picture says that none are to be held any more: what they say once stays so."""
-PROMPT: Final = 0.15
-PROMPT_FOR: Final = 10.0
-"""Seconds for which pictures are held at most, and for how long that is so, after their publisher was away: browsers
-take what comes late and all at once then for the line's jitter, and hold all that follows for half a second and more.
-Not for longer: on a thin line it is good that they do."""
 FRESH: Final = INTERVAL
 """Seconds for which a keyframe serves who comes after it: until then none is asked for again."""
 CATCH_UP: Final = 128
@@ -72,7 +67,7 @@ class Publication:
         """Of their arrival, in seconds (RFC 3550 §6.4.1)."""
         self.lost = self.nacks = 0
         """Packets that never arrived of themselves; requests for them."""
-        self._hold, self._tell_hold_until, self._prompt_until = 0.0, 0.0, 0.0
+        self._hold, self._tell_hold_until = 0.0, 0.0
         self._rate = CLOCK_RATE[track.codec]
         self._taps = taps
         self._outbox = outbox
@@ -114,14 +109,11 @@ class Publication:
         number += self._number_shift
         timestamp = timestamp + self._timestamp_shift & 0xFFFFFFFF
         codec = self.track.codec
-        silence = now - self.last[1]
-        if silence > SILENCE and self.packets:
-            self._be_prompt(now)
+        silence = now - self.last[1] if self._waiting else 0.0
         timing = rtp_header.send_time_element(now)
         if now < self._tell_hold_until and timestamp != self.last[0]:
             # On a picture's first packet, where it is looked for.
-            prompt = not self._hold and now < self._prompt_until
-            timing = rtp_header.playout_delay_element(self._hold, PROMPT if prompt else None)
+            timing = rtp_header.playout_delay_element(self._hold)
         packet = rtp_header.canonical(
             marker, offer.PAYLOAD_TYPE[codec], number, timestamp, timing, audio_level, payload
         )
@@ -163,14 +155,8 @@ class Publication:
         """Pictures are to be held for so long before they are shown: what was lost of them comes late, but it comes."""
         if self.track.kind == "video" and seconds != self._hold:
             self._hold = seconds
-            self._tell_hold_until = inf if seconds else max(now, self._prompt_until) + TOLD_AGAIN
+            self._tell_hold_until = inf if seconds else now + TOLD_AGAIN
             self._report(now)
-
-    def _be_prompt(self, now: float) -> None:
-        """Their publisher is back: pictures are to be shown as they come."""
-        if self.track.kind == "video":
-            self._prompt_until = now + PROMPT_FOR
-            self._tell_hold_until = max(self._tell_hold_until, self._prompt_until + TOLD_AGAIN)
 
     def has(self, number: int) -> bool:
         """Whether this packet of the publisher's was forwarded of late."""

@@ -12,7 +12,7 @@ import pytest
 from signaling.media.counters import Counters
 from signaling.media.packets import rtp_header
 from signaling.media.peers.gate import MOST, Beginning, Gate
-from signaling.media.peers.publication import PROMPT, PROMPT_FOR, SILENCE, TOLD_AGAIN, Publication
+from signaling.media.peers.publication import TOLD_AGAIN, Publication
 from signaling.media.peers.taps import Taps
 from signaling.media.policy.nack import LossTracker
 from signaling.media.policy.repair import RAMP, USUAL, WAITS, WINDOW, ahead, towards
@@ -247,26 +247,3 @@ def test_the_first_packet_of_each_picture_says_for_how_long_and_for_a_while_that
     camera.publication.hold(0.0, 61.0)
     assert camera.until(61.0) == [(0.0, BY_THEMSELVES), None]
     assert camera.until(61.0 + TOLD_AGAIN) == [None, None]
-
-
-def test_pictures_that_are_back_after_a_silence_are_shown_as_they_come() -> None:
-    camera = Camera.make()
-    assert camera.until(10.0) == [None, None]
-    camera.now += SILENCE
-    back = camera.now + 0.5
-    assert camera.until(back) == [(0.0, PROMPT), None]
-    assert camera.until(back + PROMPT_FOR - 0.5) == [(0.0, PROMPT), None]
-    assert camera.until(back + PROMPT_FOR) == [(0.0, BY_THEMSELVES), None], "what they say once stays so"
-    assert camera.until(back + PROMPT_FOR + TOLD_AGAIN) == [None, None]
-
-
-def test_pictures_that_are_held_for_repairs_are_held_after_a_silence_too() -> None:
-    camera = Camera.make()
-    assert camera.until(10.0) == [None, None]
-    camera.publication.hold(0.8, 10.0)
-    camera.now += SILENCE
-    back = camera.now + 0.5
-    assert camera.until(back) == [(0.8, BY_THEMSELVES), None]
-    camera.publication.hold(0.0, back + 1.0)
-    assert camera.until(back + 1.0) == [(0.0, PROMPT), None]
-    assert camera.until(back + PROMPT_FOR + TOLD_AGAIN) == [None, None]
