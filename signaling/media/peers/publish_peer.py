@@ -317,6 +317,9 @@ class PublishPeer(Peer):
             for publication in publications.values():
                 self._close_publication(publication)
         elif state == "connected":
+            for stream in self._streams.mains():
+                if stream.losses is not None:
+                    stream.losses.outage()
             for publication in self.publications.values():
                 publication.keyframes.lost()
             self._path_changed(now)

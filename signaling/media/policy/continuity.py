@@ -12,7 +12,10 @@ from signaling.media.policy.reports import SenderClock
 REMEMBERED: Final = 4
 """Stretches in which a lost packet is still looked for: two changes of layer in one round trip, and room to spare."""
 TRUSTED: Final = 1.0
-"""Seconds by which two sender reports may contradict the arrivals; beyond it one of the clocks was set meanwhile."""
+"""Seconds by which two sender reports may differ in what they say of our time; beyond it one clock was set meanwhile,
+or they are not of one computer."""
+LATE: Final = 10.0
+"""Seconds by which they may contradict the arrivals of pictures: those of a line that is back can be as old as that."""
 _LARGEST_STEP: Final = 2**31 - 1
 
 Source = TypeVar("Source")
@@ -108,7 +111,7 @@ class Continuity(Generic[Source]):
             seconds = (clock.ntp - left.clock.ntp) / 2**32
             mapped = left.clock.rtp + int(seconds * self._rate) + timestamp - clock.rtp
             beside = _signed(mapped - left.timestamp - step)
-            if abs(beside) <= TRUSTED * self._rate:
+            if abs(seconds - (clock.arrival - left.clock.arrival)) <= TRUSTED and abs(beside) <= LATE * self._rate:
                 step += beside
         return left.timestamp + min(max(step, 1), _LARGEST_STEP) & 0xFFFFFFFF
 

@@ -58,7 +58,8 @@ class LossTracker:
         """Note one packet, or what was sent `again`; True when something should be asked for at once: a hole that it
         shows, or what was asked for and did not come."""
         if self._highest is None:
-            self._highest = number
+            # What comes again says nothing about where the stream is now: browsers look for bandwidth with old packets.
+            self._highest = None if again else number
             return False
         if number <= self._highest:
             missing = self._missing.pop(number, None)
@@ -79,6 +80,13 @@ class LossTracker:
             self._missing[lost] = _Missing(0, at, now)
         self.next_at = min(self.next_at, at)
         return now >= self.next_at
+
+    def outage(self) -> None:
+        """The publisher was away for seconds: what it sent meanwhile is not asked for. Nobody waits for it, a keyframe
+        heals the pictures, and a line that has just come back has better to carry."""
+        self.given_up += len(self._missing)
+        self._missing.clear()
+        self._highest = None
 
     def missing_before(self, number: int) -> bool:
         """Whether something older than this number may still come."""

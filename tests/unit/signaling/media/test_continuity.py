@@ -122,6 +122,18 @@ def test_clocks_that_contradict_the_arrivals_are_not_believed() -> None:
     assert shift.timestamp == 5_000 + 9_000
 
 
+def test_after_an_outage_old_pictures_that_come_first_do_not_set_the_time_back() -> None:
+    high, low = Layer(100, 5_000), Layer(7_000, 4_000_000_000)
+    for layer in (high, low):
+        layer.report(0.5)
+    line: Continuity[Layer] = Continuity(1, RATE)
+    line.begin(high, 100, high.at(1.0), high.clock, 1.02)
+    # The line was gone from 2 to 7 s; a picture of 2.3 s comes at 7.05, and then the low layer's of 7.06.
+    line.end(130, high.at(2.3), 7.05, high.clock)
+    shift = line.begin(low, 7_000, low.at(7.06), low.clock, 7.09)
+    assert (low.at(7.06) + shift.timestamp & 0xFFFFFFFF) - high.at(7.06) == pytest.approx(0, abs=2)
+
+
 def test_what_was_sent_too_long_ago_is_not_found() -> None:
     line: Continuity[str] = Continuity(1_000, RATE)
     assert line.find(1_000, 0) is None

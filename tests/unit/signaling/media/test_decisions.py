@@ -109,6 +109,19 @@ def test_an_outage_is_not_asked_for_packet_by_packet() -> None:
     assert losses.due(0.0) == [MAX_MISSING + 11]
 
 
+def test_what_was_sent_while_the_publisher_was_away_is_not_asked_for_at_all() -> None:
+    losses = LossTracker()
+    losses.received(1, 0.0)
+    assert losses.received(3, 0.1)
+    losses.outage()
+    assert losses.due(0.2) == []
+    assert not losses.received(2, 5.0, again=True), "an old packet, by which a browser looks for bandwidth"
+    assert not losses.received(60, 5.0)
+    assert losses.due(5.0) == []
+    assert losses.received(62, 5.1)
+    assert losses.due(5.1) == [61]
+
+
 @given(st.lists(st.integers(0, 300), max_size=100))
 def test_only_what_did_not_come_is_asked_for(numbers: list[int]) -> None:
     losses = LossTracker()
