@@ -64,6 +64,12 @@ async () => {
 """
 
 
+SPEAKS = """
+() => window.peers.filter((peer) => peer.connectionState !== 'closed').flatMap((peer) => peer.getSenders())
+  .some((sender) => sender.track?.kind === 'audio' && sender.getParameters().encodings[0].active)
+"""
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     with running_server(tmp_path / "data", TELE_MEDIA__BIND=SERVER_SIDE, TELE_MEDIA__HOST=CLIENT_SIDE) as server:
@@ -133,10 +139,15 @@ async def test_ten_seconds_without_a_line_heal_by_themselves(browser: Browser, s
         line.dead = True
         await gp.context.set_offline(True)
         await expect(gp.part("room")).to_have_attribute("data-state", "reconnecting", timeout=10_000)
+        # A browser would keep every word, and send them all before the first picture.
+        for each in (gp, specialist):
+            await each.page.wait_for_function(f"() => !({SPEAKS})()")
         await gp.page.wait_for_timeout(7_000)
         line.dead = False
         await gp.context.set_offline(False)
         await both_meet_again(gp, specialist)
+        for each in (gp, specialist):
+            assert await each.page.evaluate(SPEAKS)
 
 
 async def test_a_browser_finds_the_server_again_without_asking_it(browser: Browser, server: Server) -> None:

@@ -287,7 +287,12 @@ class PublishPeer(Peer):
 
     def _send_nacks(self, now: float) -> None:
         for stream in self._streams.mains():
-            lost = stream.losses.due(now) if stream.losses is not None else []
+            if stream.losses is None:
+                continue
+            lost = stream.losses.due(now, self._held)
+            if stream.losses.pressing:
+                self._around.counters.add("keyframes_for_safety")
+                stream.publication.want_keyframe()
             if lost:
                 self._around.counters.add("nacks_sent", len(lost))
                 stream.publication.nacks += len(lost)

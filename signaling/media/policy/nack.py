@@ -40,7 +40,7 @@ class _Missing:
 class LossTracker:
     """Watches one stream's extended numbers. Pure: the caller sends what `due` returns as generic NACKs."""
 
-    __slots__ = ("_highest", "_late", "_late_at", "_missing", "given_up", "next_at", "repairs", "requested")
+    __slots__ = ("_highest", "_late", "_late_at", "_missing", "given_up", "next_at", "pressing", "repairs", "requested")
 
     def __init__(self) -> None:
         self._highest: int | None = None
@@ -51,6 +51,9 @@ class LossTracker:
         self.repairs = Repairs()
         self.next_at = inf
         """When something is to be asked for again."""
+        self.pressing = False
+        """Whether something just asked for was lost twice, and comes in time now or never: a keyframe is to be asked
+        for along with it, which comes in time as well."""
         self.requested = 0
         self.given_up = 0
 
@@ -100,8 +103,9 @@ class LossTracker:
             self._late = 0.0
         return 1.25 * self._late if (self.repairs.trip or 0.0) > LONG_WAY else 0.0
 
-    def due(self, now: float) -> list[int]:
-        """The 16-bit numbers to ask for now, in order."""
+    def due(self, now: float, held: float = 0.0) -> list[int]:
+        """The 16-bit numbers to ask for now, in order; pictures are shown when they were `held` for so many seconds."""
+        self.pressing = False
         if not self._missing:
             self.next_at = inf
             return []
@@ -120,10 +124,18 @@ class LossTracker:
             missing.first_asked = missing.first_asked or now
             missing.next_at = min(now + self._patience(missing.requests), missing.noticed + LONGEST)
             missing.asked = now
+            self.pressing = self.pressing or self._is_last_chance(missing, now, held)
             wanted.append(number & 0xFFFF)
         self.next_at = min((missing.next_at for missing in self._missing.values()), default=inf)
         self.requested += len(wanted)
         return wanted
+
+    def _is_last_chance(self, missing: _Missing, now: float, held: float) -> bool:
+        """Whether an answer is overdue, and one to the next request would come after its picture is to be shown."""
+        trip = self.repairs.trip
+        if not held or trip is None or now - missing.first_asked < trip:
+            return False
+        return missing.next_at + trip > missing.noticed + held
 
     def _patience(self, requests: int) -> float:
         """Seconds until the next request after so many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -107,6 +108,23 @@ def test_an_outage_is_not_asked_for_packet_by_packet() -> None:
     assert losses.due(0.0) == []
     assert losses.received(MAX_MISSING + 12, 0.0)
     assert losses.due(0.0) == [MAX_MISSING + 11]
+
+
+@pytest.mark.parametrize(("held", "pressing"), [(2.7, [False, False, True]), (4.5, [False] * 3), (0.0, [False] * 3)])
+def test_what_was_lost_twice_and_cannot_be_asked_for_again_in_time_is_pressing(
+    held: float, pressing: list[bool]
+) -> None:
+    losses = LossTracker()
+    losses.repairs.came(1.2, 1.2, 1.2, 0.0)  # by satellite
+    losses.received(1, 9.9)
+    losses.received(3, 10.0)
+    found = []
+    for at in (10.0, 10.05, 11.4):  # the first request goes out twice
+        assert losses.due(at, held) == [2]
+        found.append(losses.pressing)
+    assert found == pressing
+    assert losses.due(11.41, held) == []
+    assert not losses.pressing
 
 
 def test_what_was_sent_while_the_publisher_was_away_is_not_asked_for_at_all() -> None:
