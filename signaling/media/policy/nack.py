@@ -12,12 +12,15 @@ FIRST_RETRY: Final = 0.05
 """Seconds until the second request at least. Where the way to the publisher is known to take longer, the others wait as
 long as the answer may be on its way: browsers ignore what is asked for again sooner."""
 LONG_WAY: Final = 0.12
-"""Seconds there and back beyond which the second request goes out all the same: the first may be lost, too. And beyond
-which a hole is first given the time to fill by itself."""
+"""Seconds there and back beyond which each request is followed by its copy: it may be lost, too. And beyond which a
+hole is first given the time to fill by itself."""
 QUICK: Final = 4
 """So many requests follow one another without growing patience: on a line that loses at random the next may get
 through. Each later one waits twice as long as the one before."""
 MAX_REQUESTS: Final = 7
+SCARCE: Final = 2.5
+"""Where pictures are held for no more than so many round trips, a packet can be asked for twice in time. A keyframe
+goes with the second request then; where there is time for more of them it would only be twenty more packets to lose."""
 OVERTAKEN: Final = 0.06
 """Seconds by which packets overtake one another at most; what comes later than that was lost."""
 FORGOTTEN: Final = 10.0
@@ -35,6 +38,8 @@ class _Missing:
     noticed: float
     first_asked: float = 0.0
     asked: float = 0.0
+    copied: bool = False
+    """Whether the next request is a copy of the last one."""
 
 
 class LossTracker:
@@ -117,12 +122,18 @@ class LossTracker:
                 del self._missing[number]
                 self.given_up += 1
                 continue
-            if missing.requests == MAX_REQUESTS:
+            if missing.requests == MAX_REQUESTS and not missing.copied:
                 missing.next_at = missing.noticed + LONGEST  # the answer may still be on its way
                 continue
-            missing.requests += 1
+            # A copy of the last request, or the next one, whose copy is to follow on a long way.
+            if missing.copied:
+                missing.copied = False
+            else:
+                missing.requests += 1
+                missing.copied = self.repairs.timeout > LONG_WAY
             missing.first_asked = missing.first_asked or now
-            missing.next_at = min(now + self._patience(missing.requests), missing.noticed + LONGEST)
+            wait = FIRST_RETRY if missing.copied else self._patience(missing.requests)
+            missing.next_at = min(now + wait, missing.noticed + LONGEST)
             missing.asked = now
             self.pressing = self.pressing or self._is_last_chance(missing, now, held)
             wanted.append(number & 0xFFFF)
@@ -131,15 +142,12 @@ class LossTracker:
         return wanted
 
     def _is_last_chance(self, missing: _Missing, now: float, held: float) -> bool:
-        """Whether an answer is overdue, and one to the next request would come after its picture is to be shown."""
+        """Whether an answer is overdue, and one to a further request would come after its picture is to be shown."""
         trip = self.repairs.trip
-        if not held or trip is None or now - missing.first_asked < trip:
+        if not held or trip is None or held > SCARCE * trip or now - missing.first_asked < trip:
             return False
-        return missing.next_at + trip > missing.noticed + held
+        return now + 2 * trip > missing.noticed + held
 
     def _patience(self, requests: int) -> float:
         """Seconds until the next request after so many."""
-        timeout = self.repairs.timeout
-        if timeout <= FIRST_RETRY or (requests == 1 and timeout > LONG_WAY):
-            timeout = FIRST_RETRY
-        return timeout * (1 << max(0, requests - QUICK))
+        return max(FIRST_RETRY, self.repairs.timeout) * (1 << max(0, requests - QUICK))

@@ -137,7 +137,7 @@ def test_where_packets_overtake_one_another_most_are_not_asked_for() -> None:
     for at, number in sorted(packets):
         losses.received(number, at)
         asked += len(losses.due(at))
-    assert asked < 0.03 * sent
+    assert asked < 0.04 * sent, "most of it for the ten that never come"
     losses.received(first + sent + 1, line.now + 60)
     assert first + sent in losses.due(line.now + 60), "a line that has long kept its order is asked at once"
 
