@@ -93,6 +93,23 @@ async def test_a_nack_is_answered_by_rtx_from_the_history(call: Call) -> None:
     assert [int.from_bytes(number, "big") for number in numbers] == list(range(22)), "one count over all, RTX included"
 
 
+async def test_what_a_publisher_sent_while_it_was_away_is_not_asked_for_but_a_keyframe_is(call: Call) -> None:
+    publisher = await call.publisher(audio=False)
+    subscriber = await call.subscriber()
+    publisher.send_secured(rtp(VIDEO, H264, 10, 0, KEYFRAME))
+    await call.until(lambda: video(subscriber))
+    call.clock.ahead += 4
+    await call.state("gp", "publish", "p1", "disconnected")
+    publisher.rtcp.clear()
+    publisher.send_secured(rtp(VIDEO, H264, 60, 0, DELTA + b"60"))
+    await call.state("gp", "publish", "p1", "connected")
+    await call.until(lambda: parts(publisher, rtcp.PAYLOAD_FEEDBACK, rtcp.PLI), "a wish for a keyframe")
+    publisher.send_secured(rtp(VIDEO, H264, 62, 0, DELTA + b"62"))
+    await call.until(lambda: parts(publisher, rtcp.TRANSPORT_FEEDBACK, rtcp.NACK))
+    asked = [rtcp.read_nack(part) for part in parts(publisher, rtcp.TRANSPORT_FEEDBACK, rtcp.NACK)]
+    assert asked[0] == [61]
+
+
 async def test_a_hole_is_asked_for_and_what_comes_back_is_forwarded_and_recorded(call: Call) -> None:
     tap = Tap()
     call.plane.listen(call.room, tap)
