@@ -34,6 +34,9 @@ CATCH_UP: Final = 128
 """Packets that are sent at once for that at most: a keyframe and what followed it at 2.5 Mbit/s."""
 SILENCE: Final = 1.0
 """Seconds without a packet after which a publisher was away, and with it what it was asked for."""
+OVERDUE: Final = 0.1
+"""Seconds by which a keyframe is older than the newest picture and then begins nothing for who has another layer: it
+was sent again. Time would go back, and a stretch that begins too far ahead is held too short as long as it lasts."""
 KEYFRAME_PATIENCE: Final = 3.0
 """Seconds after which a subscriber that has no picture yet is let in without a keyframe."""
 
@@ -266,8 +269,12 @@ class Publication:
         return subscription.source is None and subscription.ended < came
 
     def _admit(self, number: int, timestamp: int, now: float, keyframe: bool) -> None:
+        age = (self.last[0] - timestamp + 2**31 & 0xFFFFFFFF) - 2**31
+        overdue = keyframe and age > OVERDUE * self._rate
         for subscription, since in list(self._waiting.items()):
-            if keyframe or (subscription.source is None and now - since > KEYFRAME_PATIENCE):
+            if overdue and subscription.source is not None:
+                self.keyframes.want()
+            elif keyframe or (subscription.source is None and now - since > KEYFRAME_PATIENCE):
                 del self._waiting[subscription]
                 self._begin(subscription, number, timestamp, now)
 

@@ -138,3 +138,30 @@ def test_who_has_a_picture_or_had_one_since_goes_on_from_there(scene: Scene) -> 
     subscription.carry(None, scene.now)
     scene.look(subscription, of=0)
     assert (scene.asked, shown(viewer)) == (2, []), "it was shown later pictures than that keyframe"
+
+
+def test_a_keyframe_that_comes_again_late_begins_nothing_for_who_has_another_layer(scene: Scene) -> None:
+    viewer, subscription = scene.viewer()
+    scene.look(subscription)
+    scene.picture(key=True)
+    large, small = scene.publications
+    scene.picture(of=1)
+    scene.look(subscription, of=1)
+    scene.picture(of=1, missing=True)
+    lost = scene.sent
+    for _ in range(6):
+        scene.picture()
+        scene.picture(of=1)
+    small.packet(lost, 4_500 * lost, True, KEYFRAME + bytes((lost,)), None, None, scene.now)
+    assert subscription.source is large, "time would go back"
+    assert small.keyframes.due(scene.now + 5), "another one is asked for"
+
+    _, newcomer = scene.viewer()
+    scene.look(newcomer, of=1)
+    lost += 1
+    small.packet(lost, 4_500 * lost, True, KEYFRAME + bytes((lost,)), None, None, scene.now)
+    assert newcomer.source is small, "who sees nothing yet has no time to go back"
+
+    scene.picture(of=1, key=True)
+    assert subscription.source is small
+    assert shown(viewer)[-1][0] == scene.sent
