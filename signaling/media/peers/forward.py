@@ -8,7 +8,7 @@ from typing import Any, Final
 from signaling.media.counters import Counters
 from signaling.media.packets.rtp_header import PATCH, PATCH_START, PAYLOAD_AT
 from signaling.media.transport.batch import Outbox
-from signaling.media.transport.dtls import protect
+from signaling.media.transport.dtls import SrtpKeys, protect
 from signaling.media.transport.mux import Path
 from signaling.media.transport.sealed import send_sealed
 
@@ -32,10 +32,12 @@ class Egress:
     `sent[number % SENT_RING]` is that packet's stamp; bandwidth estimation reads it against the feedback.
     """
 
-    __slots__ = ("number", "path", "sent", "session")
+    __slots__ = ("keys", "number", "path", "sent", "session")
 
-    def __init__(self, session: Any, path: Path) -> None:
-        self.session = session
+    def __init__(self, keys: SrtpKeys, path: Path) -> None:
+        self.keys = keys
+        """Held, since `session` is a bare pointer into it."""
+        self.session = keys.outbound
         self.path = path
         self.number = 0
         self.sent = [NEVER] * SENT_RING

@@ -234,13 +234,23 @@ class Peer:
         if state == "closed":
             self._around.mux.forget(self)
             self._path_known.set()
-            if self._association is not None:
-                self._around.tasks.spawn(self._association.close(), f"goodbye {self.session}")
+            self._around.tasks.spawn(self._part(), f"goodbye {self.session}")
         self._announce(state)
         self._state_changed(state, now)
         if state == "closed":
             self._tell_line("good")
             self.on_closed(self)
+
+    async def _part(self) -> None:
+        """Say good-bye, and hold nothing that holds this peer.
+
+        It takes half a megabyte along, and people load their pages anew all day: what refers to itself would stay until
+        a full garbage collection, which is rare (`tele/process.py`).
+        """
+        association, self._association = self._association, None
+        if association is not None:
+            await association.close()
+        self.agent.path = None
 
     def _announce(self, state: PeerState) -> None:
         self._around.emit(

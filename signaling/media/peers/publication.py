@@ -189,6 +189,10 @@ class Publication:
             "lost": max(0, self.lost),
         }
 
+    def end(self) -> None:
+        """Nothing more comes, and nobody is there to be asked; what came can still be sent again."""
+        self._ask = _nobody
+
     def splice(self) -> None:
         """The publisher goes on under another SSRC: its numbers and times begin anew, ours go on."""
         self._number_shift = None
@@ -282,3 +286,7 @@ class Publication:
         self._active.add(subscription)
         self._youngest = max(self._youngest, number)
         subscription.begin(self, number, timestamp, now)
+
+
+def _nobody() -> None:
+    """Whom an ended publication asks for keyframes."""

@@ -93,7 +93,7 @@ class PublishPeer(Peer):
             if media is None or (media.source, media.codec) != (publication.track.source, publication.track.codec):
                 self._streams.unroute(key)
                 del self.publications[key]
-                self._close_publication(publication)
+                self._end(publication)
         for media in answered.media:
             self._transport_cc_extension = media.extensions.get(
                 sdp_lines.URI_TRANSPORT_CC, self._transport_cc_extension
@@ -105,6 +105,10 @@ class PublishPeer(Peer):
             publication.hold(self._held, self._around.clock())
             self.publications[media.key] = publication
             self._streams.route(media, publication)
+
+    def _end(self, publication: Publication) -> None:
+        publication.end()
+        self._close_publication(publication)
 
     # --- packets --------------------------------------------------------------------------------------------------
 
@@ -319,8 +323,9 @@ class PublishPeer(Peer):
     def _state_changed(self, state: PeerState, now: float) -> None:
         if state == "closed":
             publications, self.publications = self.publications, {}
+            self._streams = InboundStreams()
             for publication in publications.values():
-                self._close_publication(publication)
+                self._end(publication)
         elif state == "connected":
             for stream in self._streams.mains():
                 if stream.losses is not None:

@@ -75,7 +75,7 @@ class SendingPeer(Peer):
                 fitting.subscription.egress = None
             return
         if self._egress is None:
-            self._egress = Egress(keys.outbound, path)
+            self._egress = Egress(keys, path)
         self._egress.path = path
         for fitting in self.fittings.values():
             if fitting.accepted:
@@ -157,5 +157,6 @@ class SendingPeer(Peer):
             self.line.stop()
             for mid in list(self.fittings):
                 self._remove(mid)
+            self._egress = None
         elif state != "disconnected":
             self._attach(now)

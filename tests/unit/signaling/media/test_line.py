@@ -17,6 +17,7 @@ from signaling.media.peers.line import Line
 from signaling.media.policy.allocation import Layer
 from signaling.media.policy.bandwidth import Estimator
 from signaling.media.transport.directory import Path
+from signaling.media.transport.dtls import SrtpKeys
 from signaling.media.transport.mux import Mux
 
 SIZE = 1_200
@@ -32,7 +33,7 @@ class Road:
         counters = Counters()
         self.now = 100.0
         self.line = Line(Mux(MediaConfig(port=0), counters, self.clock), counters, self.clock)
-        self.egress = Egress(None, Path.__new__(Path))
+        self.egress = Egress(SrtpKeys(None, None, ()), Path.__new__(Path))
         self.rate = 50e6
         self.delay = 0.02
         self.jitter = jitter

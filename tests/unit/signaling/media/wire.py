@@ -10,6 +10,7 @@ from pylibsrtp import Policy, Session
 from signaling.media.packets import rtp_header
 from signaling.media.peers.forward import Egress
 from signaling.media.transport import address
+from signaling.media.transport.dtls import SrtpKeys
 from signaling.media.transport.mux import Path
 
 
@@ -25,7 +26,8 @@ class Subscriber:
         self.outbound = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
         nobody: Any = None
         self.path = Path(nobody, address.encode(socket.AF_INET, *self.socket.getsockname()))
-        self.egress = Egress(self.outbound._srtp[0], self.path)
+        keys = SrtpKeys(self.inbound._srtp[0], self.outbound._srtp[0], (self.inbound, self.outbound))
+        self.egress = Egress(keys, self.path)
         self.constant = rtp_header.constant_part(ssrc, b"00")
 
     def received(self) -> list[bytes]:
