@@ -96,6 +96,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "temp_store=MEMORY",
+        "cache_size=-512",  # KiB a connection: the kernel has the file in memory anyway
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

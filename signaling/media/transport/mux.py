@@ -327,6 +327,7 @@ class Mux:
         if path is None or path.peer is not peer:
             if path is not None:  # the address has passed from one peer to another: a NAT gave it away again
                 path.peer.on_path_lost(path, now)
+                self.outbox.flush()  # it points to the address of this path
             path = Path(peer, key)
             self._remember(path)
         self.send(path, stun.binding_success(request.transaction, path.mapped, password))
