@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from recorder.codec import Config
 from recorder.rtp import Packet
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame as a decoder takes it, or with empty `data` word that something before the next one was lost.
 
     `timestamp` is the RTP timestamp modulo 2^32, `arrival` that of its first packet. `duration` in ticks is known for

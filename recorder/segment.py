@@ -6,13 +6,13 @@ Times and durations are ticks of the track's clock in session time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recorder.codec import Config
 from recorder.grid import Grid
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One frame with the time it is shown for; `key` means that decoding can begin here."""
 
     data: bytes

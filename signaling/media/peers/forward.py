@@ -84,7 +84,8 @@ class FanOut:
         self._outbox = outbox
         self._counters = counters
         self._droppable = droppable
-        self._members: dict[Hashable, tuple[Egress, int, int, bytes]] = {}
+        self.members: dict[Hashable, tuple[Egress, int, int, bytes]] = {}
+        """Who is sent to: egress, shift, offset, constant part."""
         self._again: dict[Hashable, Callable[[Burst], None]] = {}
         self._udp: list[Row] = []
         self._tcp: list[Row] = []
@@ -94,9 +95,6 @@ class FanOut:
         self.packets = 0
         self.octets = 0
         """Payload bytes forwarded (RFC 3550 §6.4.1), the same for every subscriber that was there all the time."""
-
-    def __len__(self) -> int:
-        return len(self._members)
 
     def put(
         self,
@@ -112,7 +110,7 @@ class FanOut:
         `again` is called with what was sent, for copies.
         """
         self._send_burst()
-        self._members[member] = (egress, shift, offset, constant)
+        self.members[member] = (egress, shift, offset, constant)
         self._again.pop(member, None)
         if again is not None:
             self._again[member] = again
@@ -120,16 +118,16 @@ class FanOut:
 
     def remove(self, member: Hashable) -> None:
         """Send no more to this subscriber."""
-        if member in self._members:
+        if member in self.members:
             self._send_burst()
-            del self._members[member]
+            del self.members[member]
             self._again.pop(member, None)
             self._arrange()
 
     def _arrange(self) -> None:
         rows = [
             (egress, egress.session, egress.path.pointer, shift, offset, constant)
-            for egress, shift, offset, constant in self._members.values()
+            for egress, shift, offset, constant in self.members.values()
         ]
         self._paths = [row[0].path for row in rows]
         self._udp = [row for row in rows if row[0].path.connection is None]
@@ -158,7 +156,7 @@ class FanOut:
             self._send_tcp(burst)
         for again in self._again.values():
             again(burst)
-        members = len(self._members)
+        members = len(self.members)
         self._counters.add("packets_out", members * len(burst))
         self._counters.add("bytes_out", members * sum(size for _, size, _, _, _ in burst))
 

@@ -142,11 +142,11 @@ class Publication:
         absent = [each for each in self._active if each.begins > number] if number < self._youngest else []
         for subscription in absent:
             subscription.step_out()
-        if self._plain:
+        if self._plain.members:
             self._plain.forward(packet, number, timestamp, now)
         for form, fan in list(self._shaped.items()) if self._shaped else ():
             fan.forward(form.shape(packet), number, timestamp, now)
-        if self._redundant:
+        if self._redundant.members:
             if redundant is not None:
                 packet = rtp_header.canonical(marker, offer.RED_TYPE, number, timestamp, timing, audio_level, redundant)
             self._redundant.forward(packet, number, timestamp, now)
@@ -253,7 +253,7 @@ class Publication:
 
     def tidy(self, form: Form) -> None:
         """Forget a form that nobody wants any more."""
-        if form in self._shaped and not self._shaped[form]:
+        if form in self._shaped and not self._shaped[form].members:
             del self._shaped[form]
 
     def want_keyframe(self) -> None:
