@@ -49,9 +49,24 @@
     return now;
   };
 
+  // A track is muted until its first packet: one that has just been negotiated anew gives nothing to listen to yet.
+  async function voice(milliseconds) {
+    for (const begun = performance.now(); ; ) {
+      const tracks = live().flatMap((peer) => peer.getReceivers().map((each) => each.track));
+      const found = tracks.find((each) => each.kind === "audio" && !each.muted);
+      if (found) return found;
+      if (performance.now() - begun > milliseconds) {
+        const peers = (window.peers || []).map((peer) => [
+          peer.connectionState, peer.getReceivers().map(({ track }) => `${track.kind} ${track.muted ? "muted" : "heard"}`),
+        ]);
+        throw new Error(`nobody is heard: ${JSON.stringify(peers)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   window.listen = async () => {
-    const tracks = live().flatMap((peer) => peer.getReceivers().map((each) => each.track));
-    const track = tracks.find((each) => each.kind === "audio" && !each.muted);
+    const track = await voice(20_000);
     const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 100 }).readable.getReader();
     const heard = (window.heard = { rate: 0, parts: [], on: true });
     void (async () => {
