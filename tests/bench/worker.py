@@ -15,6 +15,7 @@ from signaling.media.config import MediaConfig
 from signaling.media.counters import Counters
 from signaling.media.plane import MediaPlane
 from signaling.media.tasks import Tasks
+from tele.process import calm_collector
 from tests.bench.load import SSRC, pinned
 from tests.media_client import MediaClient
 
@@ -34,6 +35,7 @@ async def serve(recordings: str = "") -> None:
 
     plane = MediaPlane(MediaConfig(port=0, bind="127.0.0.1", max_rooms=5_000, max_peers=10_000), say)
     await plane.start()
+    calm_collector()
     recorder = Recorder(Path(recordings), plane, say, vault=PlainVault()) if recordings else None
     commands: dict[str, Callable[..., Any]] = {
         name: getattr(plane, name) for name in ("join", "publish", "subscribe", "answer", "stats")

@@ -18,10 +18,11 @@ SENT_RING: Final = 4096
 MAX_BURST: Final = 32
 """Packets that wait for the end of a batch at most."""
 
-Stamp = tuple[float, int, "FanOut | None", int]
-"""When a packet left, its bytes on the wire, and where it can be had again: its fan and its number there (None, 0: it
-cannot). One for all copies of a packet: nothing is made per copy."""
-NEVER: Final[Stamp] = (0.0, 0, None, 0)
+Stamp = tuple[float, int, str, int]
+"""When a packet left, its bytes on the wire, and where it can be had again: publication and number there ("", 0: it
+cannot). One for all copies of a packet: nothing is made per copy. Of plain values alone, so that the garbage collector
+passes over the thousands that are kept for each subscriber."""
+NEVER: Final[Stamp] = (0.0, 0, "", 0)
 WIRE: Final = 16 + 8 + 20
 """Bytes that protection (RFC 7714 §5.1), UDP and IPv4 add to each packet."""
 
@@ -80,7 +81,8 @@ class FanOut:
     together they cost each subscriber one message to the kernel.
     """
 
-    def __init__(self, outbox: Outbox, counters: Counters, *, droppable: bool) -> None:
+    def __init__(self, publication: str, outbox: Outbox, counters: Counters, *, droppable: bool) -> None:
+        self._publication = publication
         self._outbox = outbox
         self._counters = counters
         self._droppable = droppable
@@ -141,7 +143,7 @@ class FanOut:
         burst = self._burst
         if not burst:
             self._outbox.defer(self._send_burst)
-        burst.append((packet, size, number, timestamp, (now, size + WIRE, self, number)))
+        burst.append((packet, size, number, timestamp, (now, size + WIRE, self._publication, number)))
         if len(burst) == MAX_BURST:
             self._send_burst()
 

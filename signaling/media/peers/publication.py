@@ -76,8 +76,8 @@ class Publication:
         self._outbox = outbox
         self._counters = counters
         self._ask = ask
-        self._plain = FanOut(outbox, counters, droppable=video)
-        self._redundant = FanOut(outbox, counters, droppable=False)
+        self._plain = FanOut(track.publication, outbox, counters, droppable=video)
+        self._redundant = FanOut(track.publication, outbox, counters, droppable=False)
         """Subscribers that take redundant audio as it comes; empty for video."""
         self._shaped: dict[Form, FanOut] = {}
         """Those of players that made their own offer, by the form that they want."""
@@ -248,7 +248,8 @@ class Publication:
         if form is None:
             return self._redundant if red else self._plain
         if form not in self._shaped:
-            self._shaped[form] = FanOut(self._outbox, self._counters, droppable=self.track.kind == "video")
+            video = self.track.kind == "video"
+            self._shaped[form] = FanOut(self.track.publication, self._outbox, self._counters, droppable=video)
         return self._shaped[form]
 
     def tidy(self, form: Form) -> None:

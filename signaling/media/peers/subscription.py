@@ -133,7 +133,7 @@ class Subscription:
         if self.source is None or self.egress is None:
             return
         history, shift = self.source.history, self._shift
-        fan = FanOut(self._outbox, self._counters, droppable=True)
+        fan = FanOut(self.source.track.publication, self._outbox, self._counters, droppable=True)
         fan.put(self, self.egress, shift.number, shift.timestamp, self._constant)
         for number in range(self.begins, history.highest + 1):
             packet = history.find(number & 0xFFFF)
@@ -236,8 +236,8 @@ class Subscription:
 
     def repair(self, stamp: Stamp, now: float) -> None:
         """Send a packet again that feedback says the line has lost, without waiting for the NACK, which may be lost."""
-        fan, number = stamp[2], stamp[3]
-        if fan is None or fan is not self._fan or self.source is None or number < self.begins:
+        publication, number = stamp[2], stamp[3]
+        if self.source is None or publication != self.source.track.publication or number < self.begins:
             return
         own = number + self._shift.number & 0xFFFF
         packet = self.source.history.find(number & 0xFFFF)
@@ -277,7 +277,7 @@ class Subscription:
             self._repair_next,
             self._shift.timestamp + (self.source.last[0] if self.source is not None else 0),
             self._repair_constant,
-            egress.next_number((now, rtp_header.PAYLOAD_AT + padding + WIRE, None, 0)),
+            egress.next_number((now, rtp_header.PAYLOAD_AT + padding + WIRE, "", 0)),
             rtp_header.abs_send_time(now),
             padding,
         )
@@ -301,7 +301,7 @@ class Subscription:
             number,
             int.from_bytes(packet[4:8], "big") + offset,
             self._repair_constant,
-            egress.next_number((now, len(packet) + 2 + WIRE, None, 0)),
+            egress.next_number((now, len(packet) + 2 + WIRE, "", 0)),
             rtp_header.abs_send_time(now),
         )
         self._repair_next += 1

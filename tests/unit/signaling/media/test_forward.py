@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Iterator
 
@@ -49,7 +50,7 @@ def send(sender: socket.socket, subscribers: list[Subscriber], longest_run: int 
     outbox.open(sender.fileno(), 16)
     if longest_run is not None:
         outbox.longest_run = longest_run
-    fan = FanOut(outbox, counters, droppable=True)
+    fan = FanOut("p", outbox, counters, droppable=True)
     for index, each in enumerate(subscribers):
         fan.put(each, each.egress, 100 * index, 1_000 * index, each.constant)
     for number, size in enumerate(SIZES):
@@ -82,6 +83,16 @@ def test_every_subscriber_gets_every_packet_patched_for_it(
         assert each.received() == expected
         assert each.egress.number == len(SIZES)
         assert [sent[0] for sent in each.egress.sent[: len(SIZES) + 1]] == [1.0] * len(SIZES) + [0.0]
+
+
+def test_what_is_kept_of_each_packet_is_no_work_for_the_garbage_collector(
+    sender: socket.socket, subscribers: list[Subscriber]
+) -> None:
+    send(sender, subscribers, None)
+    gc.collect()
+    stamps = subscribers[0].egress.sent[: len(SIZES)]
+    assert [number for *_, number in stamps] == list(range(len(SIZES)))
+    assert not any(gc.is_tracked(stamp) for stamp in stamps)
 
 
 def test_where_the_kernel_does_not_cut_packets_go_one_by_one(
@@ -118,7 +129,7 @@ def test_who_comes_or_goes_within_a_batch_gets_what_was_forwarded_in_between(
     counters = Counters()
     outbox = Outbox(64, counters)
     outbox.open(sender.fileno(), 16)
-    fan = FanOut(outbox, counters, droppable=True)
+    fan = FanOut("p", outbox, counters, droppable=True)
     early, late, _ = subscribers
     fan.put(early, early.egress, 0, 0, early.constant)
     fan.forward(packet(0, 10), 0, 0, 1.0)
@@ -134,7 +145,7 @@ def test_who_comes_or_goes_within_a_batch_gets_what_was_forwarded_in_between(
 def test_a_burst_is_bounded(sender: socket.socket, subscribers: list[Subscriber]) -> None:
     outbox = Outbox(256, Counters())
     outbox.open(sender.fileno(), 16)
-    fan = FanOut(outbox, Counters(), droppable=True)
+    fan = FanOut("p", outbox, Counters(), droppable=True)
     fan.put(0, subscribers[0].egress, 0, 0, subscribers[0].constant)
     for number in range(MAX_BURST):
         assert outbox.used == 0
