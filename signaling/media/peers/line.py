@@ -19,7 +19,7 @@ from signaling.media.policy.allocation import Allocation, Layer, Quality, Wish
 from signaling.media.policy.bandwidth import Acked
 from signaling.media.policy.downlink import CROWDED, Downlink
 from signaling.media.policy.probing import Probe
-from signaling.media.policy.quality import Steady
+from signaling.media.policy.quality import Steady, judge_downlink
 from signaling.media.transport.mux import Mux
 
 DECIDE_EVERY: Final = 0.1
@@ -224,7 +224,7 @@ class Line:
         return self.downlink.at_rest(now)
 
     def _apply(self, allocation: Allocation, fittings: Mapping[str, Fitting], twice: bool, now: float) -> None:
-        self.quality = allocation.quality
+        self.quality = judge_downlink(self.quality, allocation.quality, self.downlink.estimator.loss)
         self.told = self._steady.see(self.quality, now)
         lossy = self.lossy
         trip = self.downlink.estimator.round_trip or 0.0

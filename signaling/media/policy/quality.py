@@ -9,8 +9,8 @@ from signaling.media.policy.allocation import Quality
 PATIENCE: Final[dict[Quality, float]] = {"good": 2.0, "weak": 5.0, "sound": 0.5}
 """Seconds that a state must last to be told: each call begins small for a few, which is nobody's trouble."""
 WEAK_LOSS, GOOD_LOSS = 0.05, 0.02
-"""Fractions of an uplink's packets. Above the first it is weak, though retransmission may hide it; below the other it
-is good again."""
+"""Fractions of a line's packets. From the first on it is weak, though retransmission may hide it; below the other it is
+good again."""
 WEAK_JITTER, GOOD_JITTER = 0.06, 0.03
 """Seconds (RFC 3550 §6.4.1): what a receiver's buffer must make up for."""
 
@@ -35,8 +35,25 @@ class Steady:
         return self.told
 
 
+def judge_downlink(before: Quality, allocated: Quality, loss: float) -> Quality:
+    """What is sent to a subscriber, and the fraction of it that is lost on the way.
+
+    Only the server can tell: what a browser misses or sees stand still may have been lost on the publisher's line.
+    """
+    if allocated != "good":
+        return allocated
+    return _judge(before, weak=loss >= WEAK_LOSS, good=loss < GOOD_LOSS)
+
+
 def judge_uplink(before: Quality, loss: float, jitter: float) -> Quality:
     """What arrives of a publisher in a second: the fraction lost, the worst jitter in seconds."""
-    if loss >= WEAK_LOSS or jitter >= WEAK_JITTER:
+    return _judge(
+        before, weak=loss >= WEAK_LOSS or jitter >= WEAK_JITTER, good=loss < GOOD_LOSS and jitter < GOOD_JITTER
+    )
+
+
+def _judge(before: Quality, *, weak: bool, good: bool) -> Quality:
+    """Neither: as it was."""
+    if weak:
         return "weak"
-    return "good" if loss < GOOD_LOSS and jitter < GOOD_JITTER else before
+    return "good" if good or before == "good" else "weak"

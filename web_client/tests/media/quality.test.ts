@@ -18,10 +18,13 @@ describe("LineMeter", () => {
     expect(judged([{}, {}, {}])).toEqual(["good", "good", "good"]);
   });
   it("is weak at once on loss, and good again only after a while", () => {
-    expect(judged([{ missing: 30 }, {}, {}, {}, {}, {}])).toEqual(["weak", "weak", "weak", "weak", "weak", "good"]);
+    expect(judged([{ lossUp: 0.08 }, { lossUp: 0 }, {}, {}, {}, {}])).toEqual(["weak", "weak", "weak", "weak", "weak", "good"]);
   });
-  it.each([{ lossUp: 0.08 }, { roundTrip: 0.8 }, { frozen: 1 }])("is weak on %o", (step) => {
+  it.each([{ lossUp: 0.08 }, { roundTrip: 0.8 }])("is weak on %o", (step) => {
     expect(judged([step])).toEqual(["weak"]);
+  });
+  it("is not weak because of what may have been lost on the other's line", () => {
+    expect(judged([{ missing: 80 }, { missing: 160 }])).toEqual(["good", "good"]);
   });
   it("is lost when neither packets nor answers to checks come for long, not in a mere silence", () => {
     const still = { received: 1_000 };
@@ -42,7 +45,7 @@ describe("sampleOf", () => {
   it("sums streams and survives fields that a browser does not have", () => {
     const sample = sampleOf(
       [
-        { type: "inbound-rtp", packetsReceived: 10, packetsLost: -2, totalFreezesDuration: 0.5 },
+        { type: "inbound-rtp", packetsReceived: 10, packetsLost: -2 },
         { type: "inbound-rtp", packetsReceived: 5, packetsLost: 3 },
         { type: "remote-inbound-rtp", fractionLost: 0.1, roundTripTime: Number.NaN },
         { type: "candidate-pair", nominated: true, responsesReceived: 4, currentRoundTripTime: 0.2 },
@@ -51,6 +54,6 @@ describe("sampleOf", () => {
       ],
       7,
     );
-    expect(sample).toMatchObject({ at: 7, received: 15, missing: 3, frozen: 0.5, lossUp: 0.1, roundTrip: 0.2, checksAnswered: 4 });
+    expect(sample).toMatchObject({ at: 7, received: 15, missing: 3, lossUp: 0.1, roundTrip: 0.2, checksAnswered: 4 });
   });
 });

@@ -58,7 +58,7 @@ class Road:
     def until(self, end: float) -> None:
         while self.now < end:
             self.now += PACE
-            number = self.egress.next_number((self.now, SIZE, None, 0))
+            number = self.egress.next_number((self.now, SIZE, "", 0))
             if self.skip:
                 self.skip -= 1
             else:
@@ -184,3 +184,16 @@ def test_the_outline_is_what_reading_it_tells() -> None:
     body = twcc.encode(1, 2, 0, 65_500, arrivals)[4:]
     _, first, read = twcc.decode(body)
     assert twcc.outline(body) == (first, 100, pytest.approx(read[-1]))
+
+
+def test_a_line_that_loses_is_weak_until_it_no_longer_does() -> None:
+    road = Road(glancing=True)
+    road.until(110)
+    assert road.line.quality == "good"
+    while road.now < 118:
+        road.skip = 1
+        road.until(road.now + 0.1)
+    assert (road.line.quality, road.line.told) == ("weak", "weak")
+    road.until(130)
+    assert (road.line.quality, road.line.told) == ("good", "good")
+    assert road.glanced > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signaling.media.packets.rtcp import ReportBlock
 from signaling.media.peers.totals import SourceTotals
-from signaling.media.policy.quality import Steady, judge_uplink
+from signaling.media.policy.quality import Steady, judge_downlink, judge_uplink
 from signaling.media.policy.reports import ReceiverStatistics
 
 
@@ -28,6 +28,16 @@ def test_an_uplink_is_weak_by_loss_or_by_jitter_and_good_again_well_below() -> N
     assert judge_uplink("weak", 0.01, 0.0) == "good"
     assert judge_uplink("good", 0.0, 0.06) == "weak"
     assert judge_uplink("weak", 0.0, 0.04) == "weak"
+
+
+def test_a_downlink_is_what_is_sent_of_it_and_weak_by_loss_alone() -> None:
+    assert judge_downlink("good", "sound", 0.0) == "sound"
+    assert judge_downlink("sound", "weak", 0.0) == "weak"
+    assert judge_downlink("good", "good", 0.04) == "good"
+    assert judge_downlink("good", "good", 0.05) == "weak"
+    assert judge_downlink("weak", "good", 0.04) == "weak"
+    assert judge_downlink("sound", "good", 0.04) == "weak", "the picture is back, the losses are still there"
+    assert judge_downlink("weak", "good", 0.01) == "good"
 
 
 def test_statistics_tell_what_the_last_report_was_about() -> None:

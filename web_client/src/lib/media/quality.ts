@@ -5,11 +5,9 @@ export type LineQuality = "good" | "weak" | "lost";
 /** Counters of one moment, summed over all streams; times in seconds, `at` in milliseconds. */
 export interface LineSample {
   at: number;
-  /** RTP packets received and found missing, both ever growing. */
+  /** RTP packets received and found missing, both ever growing; whether they were lost on our line is not known here. */
   received: number;
   missing: number;
-  /** Seconds in which a remote picture stood still. */
-  frozen: number;
   bytesSent: number;
   /** Answers to ICE checks, over both connections: the sign of life of a line on which nobody speaks. */
   checksAnswered: number;
@@ -18,17 +16,14 @@ export interface LineSample {
   /** The share of our packets that the server missed in its last report, 0 to 1. */
   lossUp: number;
   roundTrip: number;
-  /** The encoder sends less than it would like because of the line. */
-  limited: boolean;
 }
 
 export const EMPTY_SAMPLE: LineSample = {
-  at: 0, received: 0, missing: 0, frozen: 0, bytesSent: 0, checksAnswered: 0, heard: 0, lossUp: 0, roundTrip: 0, limited: false,
+  at: 0, received: 0, missing: 0, bytesSent: 0, checksAnswered: 0, heard: 0, lossUp: 0, roundTrip: 0,
 }; // prettier-ignore
 
 const WEAK_LOSS = 0.04;
 const WEAK_ROUND_TRIP = 0.5;
-const WEAK_FROZEN_SHARE = 0.1;
 /** Browsers check ICE consent every 5 s or so (RFC 7675 §5.1): silence below this says nothing. */
 const LOST_AFTER = 7_000;
 /** While we send, the server's feedback comes many times a second: a shorter silence is already the line's. */
@@ -57,7 +52,7 @@ export class LineMeter {
     if (!known) return this.#verdict;
     const patience = sample.bytesSent > this.#sentThen ? LOST_UNANSWERED : LOST_AFTER;
     if (!connected || sample.at - this.#lifeAt > patience) return this.#say("lost");
-    return this.#say(isWeak(last, sample) ? "weak" : "good");
+    return this.#say(isWeak(sample) ? "weak" : "good");
   }
 
   #say(quality: LineQuality): LineQuality {
@@ -67,17 +62,9 @@ export class LineMeter {
   }
 }
 
-function isWeak(last: LineSample, sample: LineSample): boolean {
-  const received = Math.max(0, sample.received - last.received);
-  const missing = Math.max(0, sample.missing - last.missing);
-  const seconds = (sample.at - last.at) / 1000;
-  const lossDown = received + missing > 20 ? missing / (received + missing) : 0;
-  return (
-    lossDown > WEAK_LOSS ||
-    sample.lossUp > WEAK_LOSS ||
-    sample.roundTrip > WEAK_ROUND_TRIP ||
-    Math.max(0, sample.frozen - last.frozen) / seconds > WEAK_FROZEN_SHARE
-  );
+/** What we miss, or see stand still, may have been lost on the other's line: of that the server tells. */
+function isWeak(sample: LineSample): boolean {
+  return sample.lossUp > WEAK_LOSS || sample.roundTrip > WEAK_ROUND_TRIP;
 }
 
 /** One entry of getStats(). */
@@ -92,11 +79,8 @@ export function sampleOf(reports: Iterable<Report>, at: number): LineSample {
     if (report.type === "inbound-rtp") {
       sample.received += figure(report, "packetsReceived");
       sample.missing += Math.max(0, figure(report, "packetsLost"));
-      sample.frozen += figure(report, "totalFreezesDuration");
     } else if (report.type === "outbound-rtp") {
       sample.bytesSent += figure(report, "bytesSent");
-      // The small second camera is always small: it tells nothing.
-      sample.limited ||= report.qualityLimitationReason === "bandwidth" && figure(report, "frameHeight") > 240;
     } else if (report.type === "remote-inbound-rtp") {
       sample.lossUp = Math.max(sample.lossUp, figure(report, "fractionLost"));
       sample.roundTrip = Math.max(sample.roundTrip, figure(report, "roundTripTime"));
