@@ -68,6 +68,7 @@ class Person:
             "camera": self.camera,
             "screen": self.screen,
             "connected": self.connected,
+            "line": self.line["up"],
         }
 
 

@@ -56,7 +56,10 @@ class RoomEvents:
         """What concerns one person alone."""
         kind = event["event"]
         if kind == "line":
+            before = person.line["up"]
             person.lines[event["direction"]] = event["state"]
+            if person.line["up"] != before:
+                await self._show_people(room)
         if person.sid is None:
             return
         if kind == "line":

@@ -378,6 +378,7 @@ class Rooms:
                     person.has_media = person.sid is not None  # who is away does not hear the next line
                     person.lines.clear()
                 await self._speaker.to_room(room_id, "media.lost", {"room": room_id})
+                await self._show_people(room)
             await self._recordings.obey(room, call.mark)
 
     def _await_return(self, room: Room, person: Person) -> None:

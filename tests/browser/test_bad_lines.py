@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.bench import speech
 from tests.bench.call import Figures, Party, call, hang_up, two_parties
 from tests.bench.line import grown, sent
 from tests.browser.test_consultation import replays
-from tests.impair import CLEAN, LOSSY, SATELLITE, capped
+from tests.impair import CLEAN, LOSSY, SATELLITE, Line, capped
 from tests.server import Server, running_server
 
 LIMIT = 40.0
@@ -82,6 +83,20 @@ async def test_a_picture_by_satellite_is_said_to_be_late(server: Server, tmp_pat
         speaker.line.both(SATELLITE)
         await expect(listener.who.part("picture-late")).to_be_visible(timeout=LIMIT * 1_000)
         assert await speaker.who.part("picture-late").count() == 0, "both wait for the same line"
+
+
+async def test_a_weak_line_is_said_of_whose_it_is(server: Server, tmp_path: Path) -> None:
+    async with calling(server, tmp_path) as (speaker, listener):
+        speaker.line.both(Line(loss=0.12, delay=0.02))
+        of_the_speaker, own = listener.who.part("their-line-weak"), listener.who.page.locator("[data-line]")
+        await expect(of_the_speaker).to_be_visible(timeout=LIMIT * 1_000)
+        await expect(speaker.who.page.locator("[data-line]")).to_have_attribute(
+            "data-line", re.compile("weak|sound"), timeout=LIMIT * 1_000
+        )
+        await expect(own).to_have_attribute("data-line", "good", timeout=LIMIT * 1_000)
+        assert await speaker.who.part("their-line-weak").count() == 0, "the listener's is in order"
+        speaker.line.both(CLEAN)
+        await expect(of_the_speaker).to_have_count(0, timeout=LIMIT * 1_000)
 
 
 async def test_a_silent_microphone_sends_little_and_the_recording_plays(server: Server, tmp_path: Path) -> None:

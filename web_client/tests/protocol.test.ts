@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { events, readReply, RequestError } from "../src/lib/protocol";
 import { MalformedError } from "../src/lib/wire";
 
-const person = { participant: "p_1", id: "a", name: "Chen Jie", role: "gp", mic: true, camera: false, screen: false, connected: true };
+const person = {
+  participant: "p_1", id: "a", name: "Chen Jie", role: "gp", mic: true, camera: false, screen: false, connected: true, line: "good",
+}; // prettier-ignore
 
 describe("events", () => {
   it("reads people, ignoring fields of a newer server", () => {

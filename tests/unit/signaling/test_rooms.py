@@ -84,7 +84,7 @@ async def _turn() -> None:
     """Lets others run, instead of waiting."""
 
 
-async def test_how_the_line_is_goes_to_its_owner_alone_and_to_the_page_that_comes_back(world: World) -> None:
+async def test_how_the_line_is_goes_to_its_owner_and_whether_it_is_weak_to_everybody(world: World) -> None:
     seat = (await world.rooms.join(GP, "a", join()))["participant"]
     await world.rooms.join(SPEC, "b", join())
     said = {"event": "line", "room": ROOM, "participant": seat, "session": "s_12345678"}
@@ -95,4 +95,12 @@ async def test_how_the_line_is_goes_to_its_owner_alone_and_to_the_page_that_come
         ("a", {"room": ROOM, "down": "sound", "up": "good"}),
         ("a", {"room": ROOM, "down": "sound", "up": "weak"}),
     ]
-    assert (await world.rooms.join(GP, "a2", join()))["line"] == {"down": "sound", "up": "weak"}
+    assert [person["line"] for person in world.speaker.events("room.people")[-1]["people"]] == ["weak", "good"]
+    again = await world.rooms.join(GP, "a2", join())
+    assert again["line"] == {"down": "sound", "up": "weak"}, "to the page that comes back, too"
+    assert [person["line"] for person in again["people"]] == ["weak", "good"]
+    shown = len(world.speaker.events("room.people"))
+    await world.rooms.media_event({**said, "direction": "subscribe", "state": "weak"})
+    assert len(world.speaker.events("room.people")) == shown, "what somebody receives is nobody else's business"
+    await world.rooms.media_event({**said, "direction": "publish", "state": "good"})
+    assert [person["line"] for person in world.speaker.events("room.people")[-1]["people"]] == ["good", "good"]

@@ -32,8 +32,9 @@ export const readPerson = record({
   camera: otherwise(flag, true),
   screen: otherwise(flag, false),
   connected: otherwise(flag, true),
+  line: otherwise(word("good", "weak"), "good"),
 });
-/** Somebody in the room; `participant` is their seat, `id` the account. */
+/** Somebody in the room; `participant` is their seat, `id` the account, `line` how what they send arrives. */
 export type Person = Read<typeof readPerson>;
 
 const readIceServer = record({ urls: list(text(300), 10), username: maybe(text(300)), credential: maybe(text(300)) });
