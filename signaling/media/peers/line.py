@@ -200,12 +200,12 @@ class Line:
         taken = [(mid, fitting.feed) for mid, fitting in fittings.items() if fitting.accepted]
         wishes = [Wish(mid, feed.source, feed.layers) for mid, feed in taken]
         allocation, probe, twice = self.downlink.decide(wishes, egress.number, now)
-        calm = not allocation.wanted and self.downlink.estimator.bitrate >= allocation.everything
+        # What fits may yet be waited for: only when it is there, the same choice would be made again.
+        complete = allocation.quality == "good" and not self.downlink.opening
+        calm = complete and not allocation.wanted and self.downlink.estimator.bitrate >= allocation.everything
         self.due = now + (DECIDE_CALMLY if calm else DECIDE_EVERY) + DECIDE_MORE * len(taken)
         self._needed = allocation.everything if calm else 0.0
-        # What fits may yet be waited for: only when it is there, the same choice would be made again.
-        complete = allocation.quality == "good" and allocation.red
-        rests = calm and complete and probe is None and self.downlink.at_rest(now)
+        rests = calm and allocation.red and probe is None and self.downlink.at_rest(now)
         if self._calm and not rests:
             self._look_closely(egress)
         self._calm = rests

@@ -40,8 +40,10 @@ class AllocationSettings:
     margin: float = 1.25
     """What is added must fit into the estimate divided by this; what is there already, into the estimate itself. An
     estimate that wavers by ±10 % then changes nothing."""
-    hold: float = 1.5
-    """How long there must be room before something is added."""
+    hold: float = 0.3
+    """How long there must be room before something is added: people wait for it."""
+    careful_hold: float = 1.5
+    """The same for a minute after something had to be taken back."""
     longest_hold: float = 12.0
     """The hold doubles up to this when what was added had to be taken back soon."""
     soon: float = 6.0
@@ -94,8 +96,11 @@ class Allocator:
         self._raised_on = 0.0
         """The estimate with which it was raised."""
 
-    def allocate(self, bitrate: float, wishes: Sequence[Wish], now: float) -> Allocation:
-        """Choose for an estimate of `bitrate` bit/s. Called on every tick, and at once when wishes change."""
+    def allocate(self, bitrate: float, wishes: Sequence[Wish], now: float, *, ready: bool = True) -> Allocation:
+        """Choose for an estimate of `bitrate` bit/s. Called on every tick, and at once when wishes change.
+
+        Not `ready`: a better estimate is about to come, nothing is added before.
+        """
         settings = self._settings
         pictures = [wish for wish in wishes if wish.source not in SOUND and wish.layers]
         # Whoever is new gets the lowest layer without a hold: they are waited for.
@@ -111,7 +116,7 @@ class Allocator:
         lowered = any(kept.levels[slot] < level for slot, level in self._levels.items())
         if lowered and pictures:
             self._note_cut(bitrate, now)
-        if better.levels == kept.levels and better.red == kept.red:
+        if not ready or (better.levels == kept.levels and better.red == kept.red):
             self._room_since = None
             chosen = kept
         else:
@@ -138,8 +143,12 @@ class Allocator:
         self._cut = now
         if self._strained:
             self._gave_up = now
+        soon = now - self._raised < self._settings.soon
         # A layer that outgrew an estimate which stayed, as that of one who has just begun, says nothing of the line.
-        if now - self._raised < self._settings.soon and bitrate < self._raised_on:
+        if soon and bitrate >= self._raised_on:
+            return
+        self._hold = max(self._hold, self._settings.careful_hold)
+        if soon:
             self._hold = min(self._settings.longest_hold, self._hold * 2)
             self._raised = float("-inf")
 

@@ -91,9 +91,7 @@ class Prober:
         """
         if estimator.restarts != self._restarts:
             self._restarts = estimator.restarts
-            self._outstanding = None
-            self.failures = 0
-            self._next_at = now
+            self.forget(now)
         self._give_up(estimator, now)
         if self._outstanding is not None or now < self._next_at or not estimator.calm(now):
             return None
@@ -106,6 +104,12 @@ class Prober:
         self._outstanding = _Outstanding(probe, now, estimator.bitrate, estimator.loss)
         estimator.pardon(now + probe.duration + QUEUE + (estimator.round_trip or 0.0) + ANSWERED)
         return probe
+
+    def forget(self, now: float) -> None:
+        """Another line: what failed on the one before says nothing."""
+        self._outstanding = None
+        self.failures = 0
+        self._next_at = now
 
     @property
     def _steepness(self) -> float:

@@ -152,6 +152,15 @@ def test_a_new_picture_that_fits_needs_no_hold() -> None:
     assert allocator.allocate(1_000_000, [MICROPHONE, CAMERA], 0.1).layers["v"] == "low"
 
 
+def test_nothing_is_added_before_a_better_estimate_has_come() -> None:
+    allocator = Allocator()
+    for tenth in range(30):
+        answer = allocator.allocate(2_000_000, [MICROPHONE, CAMERA], tenth / 10, ready=False)
+        assert answer.layers == {"a": "plain", "v": "low"}, "what there is at least is there at once"
+    allocator.allocate(2_000_000, [MICROPHONE, CAMERA], 3.0)
+    assert allocator.allocate(2_000_000, [MICROPHONE, CAMERA], 3.01 + SETTINGS.hold).layers["v"] == "high"
+
+
 def test_what_had_to_be_taken_back_soon_comes_back_later() -> None:
     allocator = Allocator()
     now, ups = 0.0, []
