@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
@@ -179,7 +180,7 @@ def _media(media: sdp.MediaDescription, rids: tuple[Rid, ...], bundle_only: bool
         mid=media.rtp.muxId,
         rejected=media.port == 0 and not bundle_only,
         direction=cast(Direction, media.direction or "sendrecv"),
-        codecs=tuple(_codec(codec) for codec in media.rtp.codecs),
+        codecs=tuple(_codec(codec) for codec in media.rtp.codecs if _is_listed(codec, media.fmt)),
         extensions={header.uri: header.id for header in media.rtp.headerExtensions if 1 <= header.id <= 255},
         ssrcs=tuple(each.ssrc for each in media.ssrc if each.ssrc not in repairs),
         retransmission_ssrcs=repairs,
@@ -187,6 +188,11 @@ def _media(media: sdp.MediaDescription, rids: tuple[Rid, ...], bundle_only: bool
         formats=tuple(str(each) for each in media.fmt),
         protocol=media.profile,
     )
+
+
+def _is_listed(codec: RTCRtpCodecParameters, formats: Sequence[object]) -> bool:
+    """An rtpmap is about a format of its m-line (RFC 8866 §6.6), which for RTP has 7 bits (RFC 3550 §5.1)."""
+    return codec.payloadType is None or (codec.payloadType in formats and 0 <= codec.payloadType <= 127)
 
 
 def _codec(codec: RTCRtpCodecParameters) -> Codec:
