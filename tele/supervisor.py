@@ -95,6 +95,9 @@ class Supervisor:
         listener = listening_socket(self._settings)
         self._inherited = (alive_read, listener.fileno())
         self._environment = {
+            # One heap for all threads: each database connection has its thread, and glibc would give each a heap of its
+            # own, with holes of its own that only grow.
+            "MALLOC_ARENA_MAX": "1",
             **os.environ,
             PARENT_FD: str(alive_read),
             LISTEN_FD: str(listener.fileno()),
